@@ -1,1 +1,16 @@
-"""Room: embeddings."""
+"""Samples in, frame embeddings out: a registry of model cards and one file for each model family."""
+
+from earmark.embeddings.card import EmbeddingCard
+from earmark.embeddings.model import EmbeddingModel, Fingerprint, FramedModel, FrameEmbeddings
+from earmark.embeddings.registry import Registration, list_embeddings, load_embedding
+
+__all__ = [
+    "EmbeddingCard",
+    "EmbeddingModel",
+    "Fingerprint",
+    "FrameEmbeddings",
+    "FramedModel",
+    "Registration",
+    "list_embeddings",
+    "load_embedding",
+]

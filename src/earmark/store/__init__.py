@@ -1,1 +1,7 @@
-"""Room: store."""
+"""Embeddings on disk, keyed by what was heard (SHA-256 of the file) and by what heard it (fingerprint)."""
+
+from earmark.store.extraction import Extraction, embed_clips
+from earmark.store.frames import ClipFrames
+from earmark.store.store import EmbeddingStore, default_store_folder
+
+__all__ = ["ClipFrames", "EmbeddingStore", "Extraction", "default_store_folder", "embed_clips"]

@@ -1,0 +1,190 @@
+"""Fill the store: embed whatever clips are not there yet, side by side, never twice.
+
+Each worker takes one clip from file to frames; finished clips are gathered and written in shards every few seconds.
+Whatever stops the run (an error, Ctrl-C), the finished clips are written first; after a kill only those of the last
+few seconds are missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from earmark.audio import file_sha256
+from earmark.errors import AudioError, ClipFailure
+from earmark.parallel import cores, side_by_side
+from earmark.progress import SILENT, Progress
+from earmark.store.store import ClipRow, EmbeddingStore
+
+if TYPE_CHECKING:
+    from earmark.embeddings import EmbeddingModel, FrameEmbeddings
+
+__all__ = ["Extraction", "embed_clips"]
+
+#: A shard is written when this much has gathered or this long has passed.
+SHARD_BYTES = 64 << 20
+SHARD_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an extraction did.
+
+    Attributes
+    ----------
+    sha256 : dict of Path to str
+        Digest of each clip that is in the store now.
+    failures : tuple of ClipFailure
+        Clips that could not be embedded, and why.
+    embedded : int
+        Clips that were embedded in this run; clips of equal bytes count once.
+    audio_seconds : float
+        Length of what was embedded in this run.
+    wall_seconds : float
+        Time that the embedding took, hashing and loading of the weights included.
+    """
+
+    sha256: dict[Path, str]
+    failures: tuple[ClipFailure, ...]
+    embedded: int
+    audio_seconds: float
+    wall_seconds: float
+
+
+def embed_clips(
+    paths: Sequence[Path],
+    model: EmbeddingModel,
+    store: EmbeddingStore,
+    *,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> Extraction:
+    """Bring the embeddings of clips into the store.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Audio files; files of equal bytes are embedded once.
+    model : EmbeddingModel
+        What embeds them.
+    store : EmbeddingStore
+        The store of the model's fingerprint.
+    workers : int, optional
+        Clips worked on at once; by default one a core.
+    progress : Progress
+        Hears of the steps.
+
+    Returns
+    -------
+    Extraction
+        With a failure for each clip that could not be embedded; the others are in the store.
+
+    Raises
+    ------
+    WeightsError
+        If the model's weights cannot be had.
+    StoreError
+        If the store cannot be written.
+    """
+    started, count = time.perf_counter(), workers or cores()
+    sha256, failures = _digests(paths, count, progress)
+    missing: dict[str, Path] = {}
+    for path, digest in sha256.items():
+        if digest not in store:
+            missing.setdefault(digest, path)
+    embedded, audio_seconds = 0, 0.0
+    if missing:
+        model.prepare()
+        with (
+            _gather(store) as keep,
+            progress.step(f"Embedding with {model.card.name}", len(missing), "clips") as advance,
+        ):
+            for (digest, path), outcome in _embed_all(missing, model, count):
+                if isinstance(outcome, AudioError):
+                    failures[path] = str(outcome)
+                    advance()
+                    continue
+                keep(ClipRow(digest, str(path), outcome))
+                embedded += 1
+                audio_seconds += outcome.duration_seconds
+                advance(1, outcome.duration_seconds)
+    failures |= {path: failures[missing[digest]] for path, digest in sha256.items() if missing.get(digest) in failures}
+    return Extraction(
+        {path: digest for path, digest in sha256.items() if path not in failures},
+        tuple(ClipFailure(path, _reason(path, text)) for path, text in failures.items()),
+        embedded,
+        audio_seconds,
+        time.perf_counter() - started,
+    )
+
+
+def _embed_all(
+    missing: dict[str, Path], model: EmbeddingModel, workers: int
+) -> Iterator[tuple[tuple[str, Path], FrameEmbeddings | AudioError]]:
+    def embed(item: tuple[str, Path]) -> FrameEmbeddings | AudioError:
+        try:
+            return model.embed_file(item[1])
+        except AudioError as error:
+            return error
+
+    yield from side_by_side(embed, missing.items(), workers)
+
+
+def _digests(paths: Sequence[Path], workers: int, progress: Progress) -> tuple[dict[Path, str], dict[Path, str]]:
+    """Hash every file; what cannot be read goes into the second dictionary with its reason."""
+    found: dict[Path, str] = {}
+    failures: dict[Path, str] = {}
+
+    def digest(path: Path) -> str | AudioError:
+        try:
+            return file_sha256(path)
+        except AudioError as error:
+            return error
+
+    with progress.step("Reading files", len(paths), "clips") as advance:
+        for path, outcome in side_by_side(digest, dict.fromkeys(paths), workers):
+            if isinstance(outcome, AudioError):
+                failures[path] = str(outcome)
+            else:
+                found[path] = outcome
+            advance()
+    return {path: found[path] for path in dict.fromkeys(paths) if path in found}, failures
+
+
+class _Keep(Protocol):
+    def __call__(self, row: ClipRow) -> None: ...
+
+
+@contextmanager
+def _gather(store: EmbeddingStore) -> Iterator[_Keep]:
+    """Gather clips and write them in shards; what is gathered is written whatever ends the block."""
+    rows: list[ClipRow] = []
+    size, last = 0, time.monotonic()
+
+    def write() -> None:
+        nonlocal size, last
+        if rows:
+            store.write(rows)
+        rows.clear()
+        size, last = 0, time.monotonic()
+
+    def keep(row: ClipRow) -> None:
+        nonlocal size
+        rows.append(row)
+        size += row.embeddings.values.nbytes
+        if size >= SHARD_BYTES or time.monotonic() - last >= SHARD_SECONDS:
+            write()
+
+    try:
+        yield keep
+    finally:
+        write()
+
+
+def _reason(path: Path, text: str) -> str:
+    """Drop the path from the front of a message that will be shown beside it."""
+    return text.removeprefix(f"{path}: ")

@@ -1,0 +1,274 @@
+"""The embedding store: a folder of Parquet shards that any program can read.
+
+::
+
+    store/
+    └── yamnet-0123456789abcdef/         one folder a fingerprint
+        ├── fingerprint.json             its fields in full
+        └── 5f0c….parquet                shards; a shard never changes once it is there
+
+A shard is written under a temporary name and renamed, so a reader sees all of it or nothing, any number of processes
+may write at once, and a process that is killed loses only the shard in hand. Each row is one clip: what was heard,
+what heard it, the frames as a list of fixed-size float32 lists, their times.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earmark.embeddings import Fingerprint, FrameEmbeddings
+from earmark.errors import StoreError
+from earmark.store.frames import ClipFrames
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ClipRow", "EmbeddingStore", "default_store_folder"]
+
+_TEMPORARY = ".writing-"
+_STALE_SECONDS = 24 * 3600
+_READ_ROWS = 64
+
+
+def default_store_folder() -> Path:
+    """Return where embeddings are kept unless another folder is named: ``$EARMARK_CACHE/store``."""
+    from earmark.weights import cache_directory
+
+    return cache_directory() / "store"
+
+
+@dataclass(frozen=True)
+class ClipRow:
+    """One clip on its way into the store.
+
+    Attributes
+    ----------
+    sha256 : str
+        Digest of the file's bytes.
+    source : str
+        Path at which it was heard; for people, not part of the key.
+    embeddings : FrameEmbeddings
+        Its frames.
+    """
+
+    sha256: str
+    source: str
+    embeddings: FrameEmbeddings
+
+
+@dataclass(frozen=True)
+class _Place:
+    shard: Path
+    frames: int
+    duration_seconds: float
+
+
+class EmbeddingStore:
+    """The embeddings of one fingerprint below a store folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The store's folder; made when the first shard is written.
+    fingerprint : Fingerprint
+        Whose embeddings.
+
+    Raises
+    ------
+    StoreError
+        If a shard is damaged or the folder cannot be read.
+    """
+
+    def __init__(self, folder: str | Path, fingerprint: Fingerprint) -> None:
+        self.fingerprint = fingerprint
+        self.folder = Path(folder) / f"{fingerprint.card}-{fingerprint.key[:16]}"
+        self._index: dict[str, _Place] = {}
+        self._seen: set[Path] = set()
+        self.refresh()
+
+    def __contains__(self, sha256: object) -> bool:
+        return sha256 in self._index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def duration_seconds(self, sha256: str) -> float:
+        """Length of a stored clip in seconds."""
+        return self._index[sha256].duration_seconds
+
+    def refresh(self) -> None:
+        """Take up the shards that other processes have written since."""
+        for shard in sorted(self.folder.glob("*.parquet")):
+            if shard.name.startswith(_TEMPORARY) or shard in self._seen:
+                continue
+            self._enter(shard, self._read(shard, ["clip_sha256", "n_frames", "duration_seconds"]))
+
+    def write(self, rows: Sequence[ClipRow]) -> Path:
+        """Write a shard and make it visible at once.
+
+        Parameters
+        ----------
+        rows : sequence of ClipRow
+            At least one clip.
+
+        Returns
+        -------
+        Path
+            The shard.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written, for example because the disk is full; nothing is left behind.
+        """
+        import pyarrow.parquet as pq
+
+        table = _to_table(rows, self.fingerprint)
+        name = f"{uuid.uuid4().hex}.parquet"
+        shard, temporary = self.folder / name, self.folder / f"{_TEMPORARY}{name}"
+        try:
+            self._make_folder()
+            with temporary.open("wb") as file:
+                pq.write_table(table, file, compression="zstd", row_group_size=_READ_ROWS, write_page_checksum=True)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(shard)
+        except OSError as error:
+            raise StoreError(
+                f"{shard}: the embeddings of {len(rows)} clips could not be written "
+                f"({os.strerror(error.errno) if error.errno else error}). Make room on that disk, or name another "
+                "folder with --store (or EARMARK_CACHE); what was written before is kept."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._enter(shard, table)
+        return shard
+
+    def read(self, sha256s: Sequence[str]) -> ClipFrames:
+        """Read the frames of clips into one matrix.
+
+        Memory is that of the result and of a few clips: shards are read row group by row group.
+
+        Parameters
+        ----------
+        sha256s : sequence of str
+            Digests of stored clips, in the wanted order; one may come several times.
+
+        Returns
+        -------
+        ClipFrames
+
+        Raises
+        ------
+        StoreError
+            If a clip is not in the store or a shard is damaged.
+        """
+        missing = [sha256 for sha256 in sha256s if sha256 not in self._index]
+        if missing:
+            raise StoreError(f"{self.folder}: holds no embeddings of {len(missing)} clips, the first is {missing[0]}.")
+        counts = [self._index[sha256].frames for sha256 in sha256s]
+        offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        places: dict[str, list[int]] = {}
+        for position, sha256 in enumerate(sha256s):
+            places.setdefault(sha256, []).append(position)
+        values: np.ndarray[tuple[int, int], np.dtype[np.float32]] | None = None
+        for sha256, clip in self._clips({self._index[sha256].shard for sha256 in places}, places):
+            if values is None:
+                values = np.empty((int(offsets[-1]), clip.shape[1]), np.float32)
+            for position in places[sha256]:
+                values[offsets[position] : offsets[position + 1]] = clip
+        return ClipFrames(np.empty((0, 0), np.float32) if values is None else values, offsets)
+
+    def _clips(self, shards: set[Path], wanted: Mapping[str, object]) -> Iterator[tuple[str, np.ndarray]]:
+        import pyarrow.parquet as pq
+
+        for shard in sorted(shards):
+            with _damaged(shard), pq.ParquetFile(shard, page_checksum_verification=True) as file:
+                for batch in file.iter_batches(batch_size=_READ_ROWS, columns=["clip_sha256", "frames"]):
+                    names, frames = batch.column(0).to_pylist(), batch.column(1)
+                    for row, sha256 in enumerate(names):
+                        if sha256 in wanted and self._index[sha256].shard == shard:
+                            clip = frames[row].values
+                            flat = clip.flatten().to_numpy(zero_copy_only=False)
+                            yield sha256, flat.reshape(len(clip), -1)
+
+    def _read(self, shard: Path, columns: list[str]) -> pa.Table:
+        import pyarrow.parquet as pq
+
+        with _damaged(shard), pq.ParquetFile(shard, page_checksum_verification=True) as file:
+            return file.read(columns=columns)
+
+    def _enter(self, shard: Path, table: pa.Table) -> None:
+        columns = (table[name].to_pylist() for name in ("clip_sha256", "n_frames", "duration_seconds"))
+        for sha256, frames, duration in zip(*columns, strict=True):
+            self._index.setdefault(sha256, _Place(shard, frames, duration))
+        self._seen.add(shard)
+
+    def _make_folder(self) -> None:
+        """Make the folder, describe it, and clear away what processes killed long ago left unfinished."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        facts = self.folder / "fingerprint.json"
+        if not facts.exists():
+            temporary = self.folder / f"{_TEMPORARY}{uuid.uuid4().hex}.json"
+            temporary.write_text(self.fingerprint.to_json() + "\n", encoding="utf-8")
+            temporary.replace(facts)
+        for left in self.folder.glob(f"{_TEMPORARY}*"):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _damaged(shard: Path) -> Iterator[None]:
+    """Turn what pyarrow raises over a broken file into an error that says what to do."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StoreError(
+            f"{shard}: this shard of the embedding store is damaged ({reason}). Delete this one file and run again: "
+            "only the clips it held are embedded anew, all other shards stay as they are."
+        ) from error
+
+
+def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
+    import pyarrow as pa
+    import soundfile
+    import soxr
+
+    from earmark import __version__
+
+    clips = [row.embeddings for row in rows]
+    dimension = clips[0].values.shape[1]
+    flat = pa.array(np.concatenate([clip.values for clip in clips]).reshape(-1), pa.float32())
+    borders = pa.array(np.concatenate([[0], np.cumsum([len(clip) for clip in clips])]), pa.int32())
+    times = pa.array(np.concatenate([clip.times for clip in clips]), pa.float64())
+    table = pa.table(
+        {
+            "clip_sha256": pa.array([row.sha256 for row in rows], pa.string()),
+            "fingerprint": pa.array([fingerprint.key] * len(rows), pa.string()),
+            "source": pa.array([row.source for row in rows], pa.string()),
+            "duration_seconds": pa.array([clip.duration_seconds for clip in clips], pa.float64()),
+            "n_frames": pa.array([len(clip) for clip in clips], pa.int32()),
+            "times": pa.ListArray.from_arrays(borders, times),
+            "frames": pa.ListArray.from_arrays(borders, pa.FixedSizeListArray.from_arrays(flat, dimension)),
+        }
+    )
+    return table.replace_schema_metadata(
+        {
+            "earmark": __version__,
+            "fingerprint": fingerprint.to_json(),
+            "decoder": f"libsndfile {soundfile.__libsndfile_version__}",
+            "resampler": f"soxr {soxr.__version__}",
+        }
+    )

@@ -1,0 +1,78 @@
+"""YAMNet against golden vectors of its reference implementation, with seeded weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earmark.audio import audioset_mel_bank, log_mel, stft_magnitude
+from earmark.embeddings.yamnet import LAYERS, Yamnet
+
+GOLDEN = np.load(Path(__file__).parents[1] / "data" / "yamnet_golden.npz")
+SIGNALS = ("sig_16000", "short_16000", "silence_16000")
+
+
+def seeded(index: int, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
+    """Tensor `index` of the golden weights: exact multiples of 2**-24 from PCG64's raw stream."""
+    raw = np.random.PCG64(4000 + index).random_raw(int(np.prod(shape)))
+    unit = ((raw >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
+    return np.float32(low) + (np.float32(high) - np.float32(low)) * unit
+
+
+def seeded_weights() -> dict[str, np.ndarray]:
+    """The golden run's weights, its batch normalisation (no gamma, epsilon 1e-4) folded into the convolutions."""
+    tensors, index, before = {}, 0, 1
+    for number, (channels, _) in enumerate(LAYERS, start=1):
+        parts = [("", (channels, 1, 3, 3))] if number == 1 else []
+        if number > 1:
+            parts = [(".depthwise", (before, 1, 3, 3)), (".pointwise", (channels, before, 1, 1))]
+        for part, shape in parts:
+            bound = float(np.sqrt(6.0 / np.prod(shape[1:])))
+            kernel = seeded(index, shape, -bound, bound).astype(float)
+            beta = seeded(index + 1, shape[:1], -0.2, 0.2).astype(float)
+            mean = seeded(index + 2, shape[:1], -0.2, 0.2).astype(float)
+            scale = 1 / np.sqrt(seeded(index + 3, shape[:1], 0.5, 1.5).astype(float) + 1e-4)
+            tensors[f"layer{number}{part}.weight"] = (kernel * scale[:, None, None, None]).astype(np.float32)
+            tensors[f"layer{number}{part}.bias"] = (beta - mean * scale).astype(np.float32)
+            index += 4
+        before = channels
+    return tensors
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Yamnet(seeded_weights())
+
+
+def waveform(name: str) -> np.ndarray:
+    return GOLDEN[f"input/{name}"].astype(np.float32) / np.float32(32768)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_log_mel_agrees_with_the_reference(name):
+    golden = GOLDEN[f"{name}/log_mel"]
+    samples = waveform(name)
+    padded = np.pad(samples, (0, 160 * (len(golden) - 1) + 400 - len(samples)))
+    ours = log_mel(stft_magnitude(padded, 400, 160, 512), audioset_mel_bank(), 0.001)
+    assert ours.shape == golden.shape
+    np.testing.assert_allclose(ours, golden, atol=5e-4)  # another FFT in float32
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_network_agrees_with_the_reference_given_its_log_mel(model, name):
+    mel = GOLDEN[f"{name}/log_mel"]
+    patches = np.stack([mel[start : start + 96] for start in range(0, len(mel) - 95, 48)])[:, None]
+    np.testing.assert_allclose(model.network(patches), GOLDEN[f"{name}/embeddings"], atol=2e-4)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_whole_chain_agrees_with_the_reference(model, name):
+    ours = model(waveform(name), 16000)
+    golden = GOLDEN[f"{name}/embeddings"]
+    assert ours.values.shape == golden.shape
+    assert np.abs(ours.values - golden).mean() < 1e-4
+    np.testing.assert_allclose(ours.values, golden, atol=2e-3)
+
+
+def test_own_weights_change_the_fingerprint(model):
+    assert model.fingerprint.weights_sha256 != Yamnet().fingerprint.weights_sha256
