@@ -60,7 +60,3 @@ class ClipFrames:
     def take(self, clips: Sequence[int] | NDArray[np.intp]) -> ClipFrames:
         """Return the clips of these indices, in their order."""
         return ClipFrames.from_list([self[int(clip)] for clip in clips])
-
-    def per_frame(self, clip_values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Repeat one value of each clip for each of its frames."""
-        return np.repeat(clip_values, self.counts, axis=0)

@@ -1,0 +1,114 @@
+"""A data set: clips with one label each, and what else is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earmark.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["Dataset", "DatasetCard"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """Facts about a data set.
+
+    Attributes
+    ----------
+    name : str
+        Its name in results.
+    licence : str
+        Licence of the recordings; empty when it is not known.
+    citation : str
+        How to cite it; may be empty.
+    synthetic : bool
+        Whether it was made by code; every table then says so.
+    """
+
+    name: str
+    licence: str = ""
+    citation: str = ""
+    synthetic: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled clips.
+
+    Attributes
+    ----------
+    card : DatasetCard
+        Facts about the whole.
+    root : Path
+        Folder that relative paths start from.
+    clips : DataFrame
+        One row a clip: ``path`` and ``label`` (str), where they are known ``group``, ``fold`` and ``split`` (str), and
+        further columns as metadata.
+    notes : tuple of str
+        Remarks on how it was read, such as files that were passed over.
+
+    Raises
+    ------
+    DatasetError
+        If there are no clips, a path stands there twice, or there is only one class.
+    """
+
+    card: DatasetCard
+    root: Path
+    clips: pd.DataFrame
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be classified."""
+        if not len(self.clips):
+            raise DatasetError(f"{self.root}: holds no clips.")
+        twice = self.clips["path"][self.clips["path"].duplicated()].unique()
+        if len(twice):
+            raise DatasetError(
+                f"{self.root}: {len(twice)} clips are listed twice, the first is {twice[0]}. "
+                "Keep one row for each file: listed twice, a clip could be trained and tested on at once."
+            )
+        if len(self.classes) < 2:
+            raise DatasetError(
+                f"{self.root}: all {len(self.clips)} clips have the one label {self.classes[0]!r}. "
+                "Classification needs clips of at least two classes."
+            )
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def classes(self) -> list[str]:
+        """Labels that occur, sorted."""
+        return sorted(self.clips["label"].unique())
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """Label of each clip, shape (clips,)."""
+        return self.column("label")
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where each clip's file lies."""
+        return [self.root / path for path in self.clips["path"]]
+
+    def has(self, column: str) -> bool:
+        """Tell whether a column is there."""
+        return column in self.clips
+
+    def column(self, name: str) -> NDArray[np.str_]:
+        """Return a column of text, shape (clips,)."""
+        return np.asarray(self.clips[name], dtype=str)
+
+    def keep(self, rows: Sequence[bool] | NDArray[np.bool_]) -> Dataset:
+        """Return the data set with only the clips for which `rows` is true."""
+        return replace(self, clips=self.clips[np.asarray(rows)].reset_index(drop=True))

@@ -1,0 +1,93 @@
+"""A CSV, TSV or Parquet table with one row for each clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from earmark.datasets.dataset import Dataset, DatasetCard
+from earmark.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TABLE_SUFFIXES", "read_table"]
+
+#: Endings of files that are read as tables, and what separates their columns.
+TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t", ".parquet": ""}
+
+_REQUIRED = ("path", "label")
+_KNOWN = (*_REQUIRED, "group", "fold", "split")
+_SPLITS = frozenset({"train", "validation", "test"})
+
+
+def read_table(file: str | Path, card: DatasetCard | None = None) -> Dataset:
+    """Read a data set from a table.
+
+    Parameters
+    ----------
+    file : str or Path
+        CSV, TSV or Parquet with the columns ``path`` (relative to the table's folder, or absolute) and ``label``, and
+        where they are known ``group`` (clips of one group are never split between training and test), ``fold``
+        (official folds) and ``split`` (``train``, ``validation`` or ``test``). Other columns are kept as metadata.
+    card : DatasetCard, optional
+        Facts about the data set; by default its name is the file's.
+
+    Returns
+    -------
+    Dataset
+        Clips in the order of the table.
+
+    Raises
+    ------
+    DatasetError
+        If the table cannot be read, lacks a column or a value, or lists files that do not exist.
+    """
+    file = Path(file)
+    clips = _load(file)
+    lacking = [column for column in _REQUIRED if column not in clips]
+    if lacking:
+        raise DatasetError(
+            f"{file}: lacks the column {' and '.join(lacking)}; found {', '.join(map(str, clips.columns))}. "
+            "The first line must name the columns: path,label[,group][,fold][,split]."
+        )
+    for column in (column for column in _KNOWN if column in clips):
+        empty = clips.index[clips[column].isna() | (clips[column] == "")]
+        if len(empty):
+            raise DatasetError(
+                f"{file}: {len(empty)} rows have no {column}, the first is {_row(clips, empty[0])}. "
+                "Fill them in, or remove the rows or the whole column."
+            )
+        clips[column] = clips[column].astype(str)
+    if "split" in clips and not set(clips["split"]) <= _SPLITS:
+        odd = sorted(set(clips["split"]) - _SPLITS)
+        raise DatasetError(f"{file}: the column split holds {', '.join(odd)}; it may hold train, validation and test.")
+    absent = clips.index[[not (file.parent / path).is_file() for path in clips["path"]]]
+    if len(absent):
+        raise DatasetError(
+            f"{file}: {len(absent)} of {len(clips)} files do not exist, the first is {_row(clips, absent[0])}. "
+            f"Relative paths start from {file.parent}."
+        )
+    return Dataset(card or DatasetCard(name=file.stem), file.parent, clips)
+
+
+def _load(file: Path) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        if file.suffix.lower() == ".parquet":
+            return pd.read_parquet(file)
+        separator = TABLE_SUFFIXES[file.suffix.lower()]
+        return pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DatasetError(
+            f"{file}: cannot be read as a table ({reason}). Expected UTF-8 CSV or TSV with a line of column names, "
+            "or Parquet."
+        ) from error
+
+
+def _row(clips: pd.DataFrame, index: int) -> str:
+    """Name a row as an editor would show it: line 1 is the header."""
+    return f"line {index + 2} ({list(clips['path'])[index]})"

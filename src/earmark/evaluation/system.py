@@ -1,0 +1,120 @@
+"""Scaling, classifier and fusion as one thing: frames of clips in, class likelihoods out.
+
+As in the paper, each embedding value is scaled to [0, 1] by its minimum and maximum over the training frames; the
+same scaling goes to everything that comes later, so test values may leave that range.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from earmark.classifiers import make_classifier
+from earmark.errors import SettingsError
+from earmark.evaluation.fusion import FUSIONS, fuse_late
+from earmark.evaluation.platt import PlattScaling
+from earmark.store import ClipFrames
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from earmark.classifiers import DenseNet, LinearSVM
+
+__all__ = ["LIKELIHOODS", "System"]
+
+#: Ways to likelihoods, with a line for the protocol.
+LIKELIHOODS = {
+    "sigmoid": "SVM: logistic function of each one-against-rest decision value, normalised; dense nets: softmax",
+    "platt": "SVM: Platt scaling of each one-against-rest decision value on validation clips, normalised; "
+    "dense nets: softmax",
+}
+
+
+class System:
+    """A classifier of clips that have been embedded and pooled (see `pool`).
+
+    Parameters
+    ----------
+    classifier : str
+        Name of a classifier: ``"svm"``, ``"d128"`` or ``"d512"``.
+    fusion : str
+        Name of a fusion, one of `FUSIONS`.
+    seed : int
+        Seeds the dense nets.
+
+    Attributes
+    ----------
+    model : LinearSVM or DenseNet
+        The classifier of frames (late fusion) or of pooled clips (early fusion).
+    minimum, scale : ndarray of shape (values,), float32
+        Scaled value = (value - minimum) * scale.
+    platt : PlattScaling or None
+        Set when validation clips were given to an SVM.
+
+    Raises
+    ------
+    SettingsError
+        If there is no classifier or fusion of that name.
+    """
+
+    minimum: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    def __init__(self, classifier: str, fusion: str, seed: int = 0) -> None:
+        if fusion not in FUSIONS:
+            raise SettingsError(f"there is no fusion {fusion!r}. There are: {', '.join(FUSIONS)}.")
+        self.model: LinearSVM | DenseNet = make_classifier(classifier, seed)
+        self.fusion = fusion
+        self.platt: PlattScaling | None = None
+
+    @property
+    def classes(self) -> NDArray[np.str_]:
+        """Classes in the order of the likelihoods, shape (classes,)."""
+        return np.asarray(self.model.classes_, dtype=str)
+
+    def fit(
+        self,
+        rows: ClipFrames,
+        labels: NDArray[np.str_],
+        validation: tuple[ClipFrames, NDArray[np.str_]] | None = None,
+    ) -> Self:
+        """Train on clips.
+
+        Parameters
+        ----------
+        rows : ClipFrames
+            Rows of the training clips: frames with late fusion, pooled vectors with early fusion.
+        labels : ndarray of shape (clips,)
+            Their classes.
+        validation : tuple of (ClipFrames, ndarray), optional
+            Clips on which an SVM's decision values are turned into likelihoods by Platt scaling.
+
+        Returns
+        -------
+        System
+            Itself.
+        """
+        self.minimum = rows.values.min(axis=0)
+        span = rows.values.max(axis=0) - self.minimum
+        self.scale = np.divide(1, span, out=np.ones_like(span), where=span > 0)
+        self.model.fit(self._scaled(rows), np.repeat(labels, rows.counts))
+        if validation is not None and hasattr(self.model, "decision_function"):
+            held, held_labels = validation
+            decisions = self.model.decision_function(self._scaled(held))
+            self.platt = PlattScaling.fit(decisions, np.repeat(held_labels, held.counts), self.classes)
+        return self
+
+    def row_likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:
+        """Return the class likelihoods of every row, shape (rows, classes); each sums to 1."""
+        scaled = self._scaled(rows)
+        if self.platt is not None:
+            return self.platt.likelihoods(self.model.decision_function(scaled))
+        return np.asarray(self.model.predict_proba(scaled), np.float64)
+
+    def likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:
+        """Return the class likelihoods of every clip, shape (clips, classes); each sums to 1."""
+        return fuse_late(self.row_likelihoods(rows), rows)
+
+    def _scaled(self, rows: ClipFrames) -> NDArray[np.float32]:
+        return (rows.values - self.minimum) * self.scale
