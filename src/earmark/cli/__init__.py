@@ -1,1 +1,1 @@
-"""Room: cli."""
+"""The command line: one file for each command."""

@@ -5,6 +5,7 @@ from earmark.evaluation.fusion import FUSIONS, fuse_late, pool
 from earmark.evaluation.leaks import LeakCheck, check_leaks
 from earmark.evaluation.metrics import INTERVAL, Interval, Scores, accuracy_interval, score
 from earmark.evaluation.platt import PlattScaling
+from earmark.evaluation.protocol import describe_dataset, describe_protocol, versions
 from earmark.evaluation.splits import SPLITS, Clips, Fold, SplitSettings, default_split, make_folds
 from earmark.evaluation.summary import summarise
 from earmark.evaluation.system import LIKELIHOODS, System
@@ -29,9 +30,12 @@ __all__ = [
     "check_leaks",
     "compare_systems",
     "default_split",
+    "describe_dataset",
+    "describe_protocol",
     "fuse_late",
     "make_folds",
     "pool",
     "score",
     "summarise",
+    "versions",
 ]

@@ -7,7 +7,7 @@ of a comparison later (means, intervals, figures) is computed from these two tab
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,8 @@ class _Job:
 
 def compare_systems(
     dataset: Dataset,
-    frames: Mapping[str, ClipFrames],
+    embedding: str,
+    frames: ClipFrames,
     classifiers: Sequence[str],
     fusions: Sequence[str],
     fold_sets: Sequence[FoldSet],
@@ -102,14 +103,16 @@ def compare_systems(
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> Outcome:
-    """Train and test every system on every fold.
+    """Train and test every system of one embedding on every fold.
 
     Parameters
     ----------
     dataset : Dataset
         The clips.
-    frames : mapping of str to ClipFrames
-        Name of an embedding to the frames of all clips, in the order of the data set.
+    embedding : str
+        Name of the embedding.
+    frames : ClipFrames
+        Its frames of all clips, in the order of the data set.
     classifiers, fusions : sequence of str
         Names.
     fold_sets : sequence of FoldSet
@@ -128,20 +131,19 @@ def compare_systems(
     """
     jobs = [
         _Job(embedding, classifier, fusion, fold_set, fold, _seed(seed, fold, index))
-        for embedding in frames
         for classifier in classifiers
         for fusion in fusions
         for fold_set in fold_sets
         for index, fold in enumerate(fold_set.folds)
     ]
     # Pooling does not look at labels, so it is done once for all folds.
-    rows = {(embedding, fusion): pool(clips, fusion) for embedding, clips in frames.items() for fusion in fusions}
+    rows = {fusion: pool(frames, fusion) for fusion in fusions}
 
     def run(job: int) -> tuple[dict[str, Any], pd.DataFrame]:
-        return _run(dataset, rows[jobs[job].embedding, jobs[job].fusion], jobs[job])
+        return _run(dataset, rows[jobs[job].fusion], jobs[job])
 
     done: dict[int, tuple[dict[str, Any], pd.DataFrame]] = {}
-    with progress.step("Training and testing", len(jobs), "fits") as advance:
+    with progress.step(f"Training and testing on {embedding}", len(jobs), "fits") as advance:
         for job, tables in side_by_side(run, range(len(jobs)), workers or cores()):
             done[job] = tables
             advance()

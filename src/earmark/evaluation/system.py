@@ -68,6 +68,16 @@ class System:
         self.fusion = fusion
         self.platt: PlattScaling | None = None
 
+    @classmethod
+    def restore(
+        cls, model: LinearSVM | DenseNet, fusion: str, minimum: NDArray[np.float32], scale: NDArray[np.float32]
+    ) -> Self:
+        """Put a trained system together from its parts."""
+        system = cls.__new__(cls)
+        system.model, system.fusion, system.platt = model, fusion, None
+        system.minimum, system.scale = minimum, scale
+        return system
+
     @property
     def classes(self) -> NDArray[np.str_]:
         """Classes in the order of the likelihoods, shape (classes,)."""
@@ -97,7 +107,7 @@ class System:
         """
         self.minimum = rows.values.min(axis=0)
         span = rows.values.max(axis=0) - self.minimum
-        self.scale = np.divide(1, span, out=np.ones_like(span), where=span > 0)
+        self.scale = np.divide(1, span, out=np.ones_like(span), where=span >= np.finfo(np.float32).tiny)
         self.model.fit(self._scaled(rows), np.repeat(labels, rows.counts))
         if validation is not None and hasattr(self.model, "decision_function"):
             held, held_labels = validation
@@ -105,16 +115,31 @@ class System:
             self.platt = PlattScaling.fit(decisions, np.repeat(held_labels, held.counts), self.classes)
         return self
 
-    def row_likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:
+    def frame_likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:
+        """Return the class likelihoods of every frame, shape (frames, classes).
+
+        Raises
+        ------
+        SettingsError
+            With early fusion, which decides on whole clips only.
+        """
+        if self.fusion != "late":
+            raise SettingsError(
+                f"this classifier uses {self.fusion} fusion: it decides on whole clips and has no frames to show. "
+                "Train one with --fusion late."
+            )
+        return self._row_likelihoods(rows)
+
+    def likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:
+        """Return the class likelihoods of every clip, shape (clips, classes); each sums to 1."""
+        return fuse_late(self._row_likelihoods(rows), rows)
+
+    def _row_likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:
         """Return the class likelihoods of every row, shape (rows, classes); each sums to 1."""
         scaled = self._scaled(rows)
         if self.platt is not None:
             return self.platt.likelihoods(self.model.decision_function(scaled))
         return np.asarray(self.model.predict_proba(scaled), np.float64)
-
-    def likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:
-        """Return the class likelihoods of every clip, shape (clips, classes); each sums to 1."""
-        return fuse_late(self.row_likelihoods(rows), rows)
 
     def _scaled(self, rows: ClipFrames) -> NDArray[np.float32]:
         return (rows.values - self.minimum) * self.scale

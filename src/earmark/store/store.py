@@ -31,6 +31,7 @@ from earmark.store.frames import ClipFrames
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 __all__ = ["ClipRow", "EmbeddingStore", "default_store_folder"]
 
@@ -188,6 +189,16 @@ class EmbeddingStore:
                 values[offsets[position] : offsets[position + 1]] = clip
         return ClipFrames(np.empty((0, 0), np.float32) if values is None else values, offsets)
 
+    def times(self, sha256s: Sequence[str]) -> NDArray[np.float64]:
+        """Read the times of the frames of clips, in seconds, one clip after the other; shape (frames,)."""
+        found: dict[str, NDArray[np.float64]] = {}
+        for shard in sorted({self._index[sha256].shard for sha256 in sha256s}):
+            table = self._read(shard, ["clip_sha256", "times"])
+            for sha256, times in zip(table["clip_sha256"].to_pylist(), table["times"], strict=True):
+                if self._index[sha256].shard == shard:
+                    found[sha256] = times.values.to_numpy()
+        return np.concatenate([found[sha256] for sha256 in sha256s])
+
     def _clips(self, shards: set[Path], wanted: Mapping[str, object]) -> Iterator[tuple[str, np.ndarray]]:
         import pyarrow.parquet as pq
 
@@ -242,11 +253,11 @@ def _damaged(shard: Path) -> Iterator[None]:
 
 
 def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
+    from importlib.metadata import version
+
     import pyarrow as pa
     import soundfile
     import soxr
-
-    from earmark import __version__
 
     clips = [row.embeddings for row in rows]
     dimension = clips[0].values.shape[1]
@@ -266,7 +277,7 @@ def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
     )
     return table.replace_schema_metadata(
         {
-            "earmark": __version__,
+            "earmark": version("earmark"),
             "fingerprint": fingerprint.to_json(),
             "decoder": f"libsndfile {soundfile.__libsndfile_version__}",
             "resampler": f"soxr {soxr.__version__}",

@@ -1,0 +1,350 @@
+"""From a folder of labelled sounds to an honest comparison: `compare`, and what it gives back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from earmark.classifiers import make_classifier
+from earmark.datasets import Dataset, load_dataset
+from earmark.embeddings import load_embedding
+from earmark.errors import ClipFailure, ClipsLeftOut, EarmarkError, SettingsError
+from earmark.evaluation import (
+    FUSIONS,
+    SPLITS,
+    Clips,
+    FoldSet,
+    LeakCheck,
+    SplitSettings,
+    check_leaks,
+    compare_systems,
+    default_split,
+    describe_dataset,
+    describe_protocol,
+    make_folds,
+    summarise,
+)
+from earmark.progress import SILENT, Progress
+from earmark.store import EmbeddingStore, Extraction, default_store_folder, embed_clips
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Comparison", "compare"]
+
+_TABLES = {"results": "results.parquet", "predictions": "predictions.parquet"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Result of `compare`.
+
+    Attributes
+    ----------
+    results : DataFrame
+        One row for each data set, embedding, classifier, fusion, train fraction, split, repeat and fold, with
+        ``n_train``, ``n_test``, ``accuracy``, ``balanced_accuracy``, ``macro_f1`` (0 to 1) and ``seconds``.
+    predictions : DataFrame
+        One row for each clip of each test fold: ``path``, ``label``, ``predicted``, ``likelihood:CLASS``.
+    protocol : dict
+        Everything that decided the scores.
+    extractions : dict of str to Extraction
+        What embedding the clips took, by name of the embedding; empty when loaded from a folder.
+    """
+
+    results: pd.DataFrame
+    predictions: pd.DataFrame
+    protocol: dict[str, Any]
+    extractions: dict[str, Extraction] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> list[ClipFailure]:
+        """Clips that were left out, with reasons."""
+        return [ClipFailure(Path(clip["path"]), clip["reason"]) for clip in self.protocol["left_out"]]
+
+    def table(self) -> pd.DataFrame:
+        """Bring folds and repeats together: one row for each system, with mean, deviation and 95 % interval."""
+        return summarise(self.results, self.predictions)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Make the report: one page that stands alone, with tables, figures and players.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it as well.
+
+        Returns
+        -------
+        str
+            The page.
+        """
+        from earmark.report import render_page
+
+        page = render_page(self.results, self.table(), self.predictions, self.protocol, audio=self._audio)
+        if path is not None:
+            _replace(Path(path), page)
+        return page
+
+    def save(self, folder: str | Path) -> Path:
+        """Write results, predictions, protocol, report and tables into a folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if need be; files of an earlier comparison are replaced.
+
+        Returns
+        -------
+        Path
+            The report.
+
+        Raises
+        ------
+        EarmarkError
+            If the folder cannot be written.
+        """
+        from earmark.report import to_latex, to_markdown
+
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, file in _TABLES.items():
+                _write_table(getattr(self, name), folder / file, self.protocol)
+            summary = self.table()
+            facts = self.protocol["dataset"]
+            synthetic = [facts["name"]] if facts["synthetic"] else []
+            texts = {
+                "protocol.json": json.dumps(self.protocol, indent=2, ensure_ascii=False) + "\n",
+                "table.md": to_markdown(summary, synthetic=synthetic),
+                "table.tex": to_latex(summary, synthetic=synthetic),
+            }
+            for file, text in texts.items():
+                _replace(folder / file, text)
+            self.to_html(folder / "report.html")
+        except OSError as error:
+            raise EarmarkError(
+                f"{folder}: the results could not be written ({error.strerror}). Make room, or name another folder; "
+                "the embeddings are kept, so a second run is quick."
+            ) from error
+        return folder / "report.html"
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Comparison:
+        """Read a comparison that `save` has written.
+
+        Raises
+        ------
+        EarmarkError
+            If the folder holds none.
+        """
+        import pandas as pd
+        import pyarrow as pa
+
+        folder = Path(folder)
+        try:
+            results, predictions = (pd.read_parquet(folder / file) for file in _TABLES.values())
+            protocol = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise EarmarkError(
+                f"{folder}: holds no comparison that can be read ({error}). Make one with earmark compare -o {folder}."
+            ) from error
+        return cls(results, predictions, protocol)
+
+    def _audio(self, path: str) -> Path | None:
+        file = Path(self.protocol["dataset"]["root"]) / path
+        return file if file.is_file() else None
+
+
+def compare(
+    data: str | Path | Dataset,
+    embeddings: Sequence[str] = ("yamnet",),
+    classifiers: Sequence[str] = ("svm",),
+    fusions: Sequence[str] = ("late",),
+    *,
+    splits: Sequence[str] | None = None,
+    folds: int = 5,
+    repeats: int = 1,
+    train_fractions: Sequence[float] | None = None,
+    validation_fraction: float = 0.0,
+    balanced_test: bool = False,
+    seed: int = 0,
+    store: str | Path | None = None,
+    workers: int | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    progress: Progress = SILENT,
+    command: str = "",
+) -> Comparison:
+    """Compare embeddings, classifiers and fusions on labelled clips.
+
+    Parameters
+    ----------
+    data : str, Path or Dataset
+        A folder with one subfolder for each class, a table, or the name of a data set; see `load_dataset`.
+    embeddings, classifiers, fusions : sequence of str
+        Names; every combination is tried.
+    splits : sequence of str, optional
+        ``"official"``, ``"fixed"``, ``"groups"`` or ``"clips"``; several are set side by side. By default the most
+        honest one that the data set allows.
+    folds, repeats : int
+        Folds of cross-validation (unless they are official), and how often it is done.
+    train_fractions : sequence of float, optional
+        Shares of all clips to train on, each tried; by default all that is not tested or validated on.
+    validation_fraction : float
+        Share of all clips for Platt scaling of SVM decision values.
+    balanced_test : bool
+        Whether test sets are balanced at random.
+    seed : int
+        Seed of everything random: same seed, same result.
+    store : str or Path, optional
+        Folder of the embedding store.
+    workers : int, optional
+        Clips or trainings worked on at once; by default one a core.
+    on_error : {"raise", "skip"}
+        Whether clips that cannot be read end the comparison (the others are embedded and kept), or are left out and
+        listed.
+    progress : Progress
+        Hears of the steps.
+    command : str
+        How the comparison was asked for; kept in the protocol.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SettingsError
+        If a name or number cannot be used.
+    DatasetError
+        If the data set cannot be read or split.
+    ClipsLeftOut
+        If clips cannot be read and `on_error` is ``"raise"``.
+    WeightsError, StoreError
+        If weights cannot be had, or embeddings cannot be kept.
+    """
+    _check_names(classifiers, fusions, splits or (), on_error)
+    dataset = load_dataset(data)
+    for note in dataset.notes:
+        progress.say(note)
+    models = [load_embedding(name) for name in embeddings]
+    settings = SplitSettings(folds, repeats, None, validation_fraction, balanced_test, seed)
+    fractions: Sequence[float | None] = train_fractions or (None,)
+    paths = np.asarray(dataset.clips["path"], dtype=str)
+    _fold_sets(dataset, paths, splits, fractions, settings)  # whatever cannot be split is said before hours of work
+    stores = {model.card.name: EmbeddingStore(store or default_store_folder(), model.fingerprint) for model in models}
+    extractions = {
+        model.card.name: embed_clips(dataset.paths, model, stores[model.card.name], workers=workers, progress=progress)
+        for model in models
+    }
+    dataset, left_out = _leave_out(dataset, list(extractions.values()), on_error)
+    sha256 = [extractions[models[0].card.name].sha256[path] for path in dataset.paths]
+    fold_sets, leak_checks = _fold_sets(dataset, np.array(sha256), splits, fractions, settings)
+    outcomes = [
+        compare_systems(
+            dataset,
+            name,
+            stores[name].read(sha256),
+            classifiers,
+            fusions,
+            fold_sets,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+        for name in stores
+    ]
+    seconds = sum(stores[models[0].card.name].duration_seconds(digest) for digest in sha256)
+    protocol = describe_protocol(
+        models=models,
+        classifiers=classifiers,
+        fusions=fusions,
+        splits=list(dict.fromkeys(fold_set.split for fold_set in fold_sets)),
+        train_fractions=fractions,
+        settings=settings,
+        leak_checks=leak_checks,
+    )
+    protocol |= {"dataset": describe_dataset(dataset, seconds), "left_out": left_out, "command": command}
+    return _together(outcomes, protocol, extractions)
+
+
+def _check_names(classifiers: Sequence[str], fusions: Sequence[str], splits: Sequence[str], on_error: str) -> None:
+    """Refuse unknown names before any work is done."""
+    for what, names, known in (("fusion", fusions, FUSIONS), ("split", splits, SPLITS)):
+        for name in names:
+            if name not in known:
+                raise SettingsError(f"there is no {what} {name!r}. There are: {', '.join(known)}.")
+    for name in classifiers:
+        make_classifier(name, seed=0)
+    if not classifiers or not fusions:
+        raise SettingsError("needs at least one classifier and one fusion.")
+    if on_error not in ("raise", "skip"):
+        raise SettingsError(f"on_error must be 'raise' or 'skip', got {on_error!r}.")
+
+
+def _fold_sets(
+    dataset: Dataset,
+    contents: np.ndarray,
+    splits: Sequence[str] | None,
+    fractions: Sequence[float | None],
+    settings: SplitSettings,
+) -> tuple[list[FoldSet], list[LeakCheck]]:
+    known = {
+        name: dataset.column(name[:-1]) if dataset.has(name[:-1]) else None for name in ("groups", "folds", "splits")
+    }
+    clips = Clips(dataset.labels, contents, **known)
+    fold_sets, checks = [], []
+    for split in splits or (default_split(clips),):
+        for fraction in fractions:
+            folds = make_folds(clips, split, replace(settings, train_fraction=fraction))
+            share = fraction or round(float(np.mean([len(fold.train) for fold in folds])) / len(dataset), 3)
+            fold_sets.append(FoldSet(split, share, tuple(folds)))
+        # More training clips can only leak more: the largest fraction speaks for all.
+        full = make_folds(clips, split, replace(settings, train_fraction=None))
+        checks.append(check_leaks(clips, full, split))
+    return fold_sets, checks
+
+
+def _leave_out(
+    dataset: Dataset, extractions: Sequence[Extraction], on_error: str
+) -> tuple[Dataset, list[dict[str, str]]]:
+    """Drop the clips that one of the embeddings could not take, or raise."""
+    failures = {failure.path: failure for extraction in extractions for failure in extraction.failures}
+    if not failures:
+        return dataset, []
+    if on_error == "raise":
+        raise ClipsLeftOut(list(failures.values()), len(dataset))
+    kept = dataset.keep([path not in failures for path in dataset.paths])
+    return kept, [{"path": str(failure.path), "reason": failure.reason} for failure in failures.values()]
+
+
+def _together(outcomes: Sequence[Any], protocol: dict[str, Any], extractions: dict[str, Extraction]) -> Comparison:
+    import pandas as pd
+
+    results, predictions = (
+        pd.concat([getattr(outcome, name) for outcome in outcomes], ignore_index=True) for name in _TABLES
+    )
+    return Comparison(results, predictions, protocol, extractions)
+
+
+def _write_table(table: pd.DataFrame, file: Path, protocol: dict[str, Any]) -> None:
+    """Write a table with the protocol in its metadata, under a temporary name first."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    metadata = (arrow.schema.metadata or {}) | {b"earmark_protocol": json.dumps(protocol).encode()}
+    temporary = file.with_name(f".{file.name}.writing")
+    pq.write_table(arrow.replace_schema_metadata(metadata), temporary)
+    temporary.replace(file)
+
+
+def _replace(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.writing")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(file)

@@ -1,0 +1,56 @@
+"""``earmark check``: listen to every clip once before building on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earmark.cli.options import Data, Quiet, Verbose, Workers
+from earmark.cli.terminal import Terminal, friendly
+
+if TYPE_CHECKING:
+    from earmark.datasets import CheckReport
+
+__all__ = ["check"]
+
+
+@friendly
+def check(
+    data: Data,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds that a comparison will use.")] = 5,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Decode every clip once and report what is wrong or odd; exit code 1 if something is wrong."""
+    from earmark.datasets import check_dataset, load_dataset
+
+    terminal = Terminal(quiet=quiet, verbose=verbose)
+    dataset = load_dataset(data)
+    report = check_dataset(dataset, folds=folds, workers=workers, progress=terminal)
+    _show(dataset.card.name, report, terminal)
+    if report.serious:
+        raise typer.Exit(1)
+
+
+def _show(name: str, report: CheckReport, terminal: Terminal) -> None:
+    from rich.table import Table
+
+    rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sorted(report.sample_rates.items()))
+    terminal.out.print(f"{name}: {sum(report.clips.values())} clips, {report.hours:.2f} h, {rates}", markup=False)
+    classes = Table(title="Clips of each class", title_justify="left")
+    classes.add_column("class")
+    classes.add_column("clips", justify="right")
+    for label, count in report.clips.items():
+        classes.add_row(label, str(count))
+    terminal.out.print(classes)
+    if not report.findings:
+        terminal.out.print("[green]Nothing wrong was found.[/]")
+        return
+    found = Table(title=f"{len(report.findings)} findings", title_justify="left")
+    for heading in ("what", "where", "detail"):
+        found.add_column(heading, overflow="fold")
+    for finding in report.findings:
+        found.add_row(finding.kind, finding.subject, finding.detail, style="red" if finding.serious else "")
+    terminal.out.print(found)

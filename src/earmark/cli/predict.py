@@ -1,0 +1,80 @@
+"""``earmark predict``: classes of recordings, by a trained classifier."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earmark.cli.options import OnError, OnErrorOption, Quiet, Store, Verbose, Workers
+from earmark.cli.recordings import find_recordings
+from earmark.cli.terminal import Terminal, friendly
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["predict"]
+
+
+class Format(StrEnum):
+    """How predictions are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@friendly
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Written by earmark train.", show_default=False)],
+    audio: Annotated[
+        list[Path], typer.Argument(metavar="AUDIO...", help="Audio files, or folders of them.", show_default=False)
+    ],
+    frames: Annotated[bool, typer.Option("--frames", help="One row a frame instead of one a recording.")] = False,
+    format: Annotated[  # noqa: A002 - the option's name
+        Format, typer.Option("--format", help="How to print the predictions.")
+    ] = Format.table,
+    store: Store = None,
+    workers: Workers = None,
+    on_error: OnErrorOption = OnError.stop,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Classify recordings, or every frame of them, with a trained classifier."""
+    from earmark.application import AudioClassifier
+
+    terminal = Terminal(quiet=quiet, verbose=verbose)
+    classifier = AudioClassifier.load(model, store=store, workers=workers)
+    paths = find_recordings(audio)
+    done = classifier.classify(
+        paths, frames=frames, on_error="skip" if on_error is OnError.skip else "raise", progress=terminal
+    )
+    if format is Format.csv:
+        sys.stdout.write(done.table.to_csv(index=False, float_format="%.6g"))
+    elif format is Format.json:
+        sys.stdout.write(done.table.to_json(orient="records", indent=2, double_precision=6) + "\n")
+    else:
+        _show(done.table, terminal)
+    if done.failures:
+        terminal.failures(done.failures, len(paths))
+
+
+def _show(table: pd.DataFrame, terminal: Terminal) -> None:
+    """Print the class, how likely it is, and the runner-up."""
+    from rich.table import Table
+
+    columns = [column for column in table if column.startswith("likelihood:")]
+    shown = Table()
+    shown.add_column("recording", overflow="fold")
+    if "time" in table:
+        shown.add_column("time, s", justify="right")
+    for heading in ("class", "likelihood", "next", "likelihood"):
+        shown.add_column(heading, justify="right" if heading == "likelihood" else "left")
+    for _, row in table.iterrows():
+        ranked = sorted(((row[column], column.partition(":")[2]) for column in columns), reverse=True)[:2]
+        ends = [cell for value, name in ranked for cell in (name, f"{value:.3f}")]
+        shown.add_row(str(row["path"]), *([f"{row['time']:.2f}"] if "time" in table else []), *ends)
+    terminal.out.print(shown)

@@ -1,0 +1,156 @@
+"""What the user sees while a command runs: bars, remarks, errors, and how to go on after Ctrl-C.
+
+Results go to standard output, everything else to standard error, so that output can be piped.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from threading import Timer
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from earmark.errors import ClipFailure, ClipsLeftOut, EarmarkError
+from earmark.progress import Advance
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+__all__ = ["Terminal", "friendly", "names"]
+
+#: A step shows its bar once it has taken this long, in seconds.
+BAR_AFTER_SECONDS = 1.0
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Terminal:
+    """Standard output and error as a command uses them; listens to progress.
+
+    Parameters
+    ----------
+    quiet : bool
+        Whether to say nothing but results and errors.
+    verbose : bool
+        Whether to say how long each step took.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        from rich.console import Console
+
+        self.out = Console(highlight=False)
+        self.err = Console(stderr=True, highlight=False)
+        self._quiet, self._verbose = quiet, verbose
+
+    def say(self, message: str) -> None:
+        """Pass on a remark, unless quiet."""
+        if not self._quiet:
+            self.err.print(message, style="dim", markup=False)
+
+    def step(self, title: str, total: int, unit: str) -> AbstractContextManager[Advance]:
+        """Show a bar for a step that takes more than a second, on a terminal."""
+        return self._step(title, total, unit)
+
+    @contextmanager
+    def _step(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        started, heard, count = time.monotonic(), 0.0, 0
+        bars = _bars(self.err, unit)
+        task = bars.add_task(title, total=total, speed="")
+        shows = self.err.is_terminal and not self._quiet
+        timer = Timer(BAR_AFTER_SECONDS, bars.start)
+        timer.daemon = True
+
+        def advance(done: int = 1, audio_seconds: float = 0.0) -> None:
+            nonlocal heard, count
+            heard, count = heard + audio_seconds, count + done
+            bars.update(task, advance=done, speed=_speed(count, heard, time.monotonic() - started, unit))
+
+        if shows:
+            timer.start()
+        try:
+            yield advance
+        finally:
+            timer.cancel()
+            timer.join() if shows else None
+            bars.stop()
+        seconds = time.monotonic() - started
+        if self._verbose or (shows and heard and seconds > BAR_AFTER_SECONDS):
+            self.say(f"{title}: {count} {unit} in {seconds:.1f} s ({_speed(count, heard, seconds, unit)})")
+
+    def failures(self, failures: Sequence[ClipFailure], total: int) -> None:
+        """List clips that were left out."""
+        from rich.table import Table
+
+        table = Table(title=f"{len(failures)} of {total} clips left out", title_justify="left", title_style="bold red")
+        table.add_column("clip", overflow="fold")
+        table.add_column("why", overflow="fold")
+        for failure in failures:
+            table.add_row(str(failure.path), failure.reason)
+        self.err.print(table)
+
+
+def friendly(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Turn our errors into messages and exit code 1, Ctrl-C into advice and 130, a closed pipe into silence."""
+
+    @functools.wraps(command)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except EarmarkError as error:
+            _report(error, quiet=bool(kwargs.get("quiet")), verbose=bool(kwargs.get("verbose")))
+            raise SystemExit(1) from error
+        except KeyboardInterrupt as error:
+            sys.stderr.write(
+                "\nStopped. All clips that were finished are kept in the store: run the same command again to go on.\n"
+            )
+            raise SystemExit(130) from error
+        except BrokenPipeError as error:
+            sys.stderr.close()  # what reads our output has had enough
+            raise SystemExit(0) from error
+
+    return run
+
+
+def names(text: str) -> list[str]:
+    """Split ``"svm, d128"`` into names, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _report(error: EarmarkError, *, quiet: bool, verbose: bool) -> None:
+    terminal = Terminal(quiet=quiet)
+    if verbose:
+        terminal.err.print_exception()
+    if isinstance(error, ClipsLeftOut):
+        terminal.failures(error.failures, error.total)
+        terminal.err.print(
+            "Nothing was computed from the rest. Mend or remove these files, or leave them out with "
+            "[bold]--on-error skip[/]; what was embedded is kept."
+        )
+        return
+    terminal.err.print("[bold red]Error:[/] ", end="")
+    terminal.err.print(str(error), markup=False, soft_wrap=True)
+
+
+def _bars(console: Console, unit: str) -> Bars:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TextColumn("{task.fields[speed]}", style="dim"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _speed(count: int, audio_seconds: float, seconds: float, unit: str) -> str:
+    rate = f"{count / max(seconds, 1e-9):.1f} {unit}/s"
+    return f"{rate}, {audio_seconds / max(seconds, 1e-9):.0f} x real time" if audio_seconds else rate

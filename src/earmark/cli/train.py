@@ -1,0 +1,63 @@
+"""``earmark train``: a classifier of recordings in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.cli.options import (
+    Classifier,
+    Data,
+    Embedding,
+    Fusion,
+    OnError,
+    OnErrorOption,
+    Quiet,
+    Seed,
+    Store,
+    Verbose,
+    Workers,
+)
+from earmark.cli.terminal import Terminal, friendly
+
+__all__ = ["train"]
+
+
+@friendly
+def train(
+    data: Data,
+    embedding: Embedding = "yamnet",
+    classifier: Classifier = "svm",
+    fusion: Fusion = "late",
+    output: Annotated[Path, typer.Option("-o", "--output", help="File for the classifier.")] = Path("model.earmark"),
+    seed: Seed = 0,
+    store: Store = None,
+    workers: Workers = None,
+    on_error: OnErrorOption = OnError.stop,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train a classifier on all labelled clips and write it into one file."""
+    from earmark.application import AudioClassifier
+    from earmark.datasets import load_dataset
+
+    terminal = Terminal(quiet=quiet, verbose=verbose)
+    dataset = load_dataset(data)
+    for note in dataset.notes:
+        terminal.say(note)
+    model = AudioClassifier(embedding, classifier, fusion, seed, store, workers)
+    model.fit(
+        dataset.paths,
+        dataset.labels,
+        on_error="skip" if on_error is OnError.skip else "raise",
+        progress=terminal,
+    )
+    if model.failures_:
+        terminal.failures(model.failures_, len(dataset))
+    model.save(output)
+    counts = ", ".join(f"{label} {count}" for label, count in sorted(model.trained_on_.items()))
+    terminal.out.print(f"Trained {classifier} on {embedding} ({fusion} fusion): {counts}", markup=False)
+    terminal.out.print(f"Classifier: {output}", markup=False, soft_wrap=True)
+    terminal.say(f"Use it: earmark predict {output} RECORDING...")
