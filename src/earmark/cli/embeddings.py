@@ -31,12 +31,12 @@ def embeddings(
         raise SettingsError(f"no embedding matches {pattern!r}. There are: {everything}.")
     out = Terminal().out
     if [card.name for card in cards] == [pattern]:
-        card = Table(show_header=False, box=None)
+        facts = Table(show_header=False, box=None)
         for name, value in asdict(cards[0]).items():
             if value:
-                card.add_row(f"[bold]{name.replace('_', ' ')}[/]", str(value))
-        card.add_row("[bold]cached[/]", "yes" if is_cached(cards[0].weights_id) else "no, fetched at the first use")
-        out.print(card)
+                facts.add_row(f"[bold]{name.replace('_', ' ')}[/]", str(value))
+        facts.add_row("[bold]cached[/]", "yes" if is_cached(cards[0].weights_id) else "no, fetched at the first use")
+        out.print(facts)
         return
     table = Table()
     for heading in ("name", "values", "rate, Hz", "window, s", "hop, s", "weights licence", "cached"):

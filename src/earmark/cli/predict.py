@@ -66,15 +66,16 @@ def _show(table: pd.DataFrame, terminal: Terminal) -> None:
     """Print the class, how likely it is, and the runner-up."""
     from rich.table import Table
 
-    columns = [column for column in table if column.startswith("likelihood:")]
+    likelihoods = table.filter(like="likelihood:")
+    classes = [str(column).partition(":")[2] for column in likelihoods]
     shown = Table()
     shown.add_column("recording", overflow="fold")
     if "time" in table:
         shown.add_column("time, s", justify="right")
     for heading in ("class", "likelihood", "next", "likelihood"):
         shown.add_column(heading, justify="right" if heading == "likelihood" else "left")
-    for _, row in table.iterrows():
-        ranked = sorted(((row[column], column.partition(":")[2]) for column in columns), reverse=True)[:2]
-        ends = [cell for value, name in ranked for cell in (name, f"{value:.3f}")]
-        shown.add_row(str(row["path"]), *([f"{row['time']:.2f}"] if "time" in table else []), *ends)
+    times = [[f"{time:.2f}"] for time in table["time"]] if "time" in table else [[]] * len(table)
+    for path, time, values in zip(table["path"], times, likelihoods.to_numpy(), strict=True):
+        ranked = sorted(zip(values, classes, strict=True), reverse=True)[:2]
+        shown.add_row(path, *time, *(cell for value, name in ranked for cell in (name, f"{value:.3f}")))
     terminal.out.print(shown)

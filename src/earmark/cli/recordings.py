@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from earmark.audio import AUDIO_SUFFIXES
 from earmark.errors import AudioError
 
 __all__ = ["find_recordings"]
@@ -19,6 +18,8 @@ def find_recordings(named: Sequence[Path]) -> list[Path]:
     AudioError
         If a folder holds no audio files.
     """
+    from earmark.audio import AUDIO_SUFFIXES
+
     found: list[Path] = []
     for path in named:
         if not path.is_dir():

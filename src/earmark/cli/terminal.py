@@ -75,9 +75,11 @@ class Terminal:
         try:
             yield advance
         finally:
-            timer.cancel()
-            timer.join() if shows else None
-            bars.stop()
+            if shows:
+                timer.cancel()
+                timer.join()
+                if bars.live.is_started:
+                    bars.stop()
         seconds = time.monotonic() - started
         if self._verbose or (shows and heard and seconds > BAR_AFTER_SECONDS):
             self.say(f"{title}: {count} {unit} in {seconds:.1f} s ({_speed(count, heard, seconds, unit)})")

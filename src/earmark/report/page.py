@@ -1,0 +1,352 @@
+"""The report as one HTML page that needs nothing but itself.
+
+Styles, figures and sounds stand inside the page; it asks no network for anything and runs no script, and
+its content security policy (W3C, "Content Security Policy Level 3") has the browser enforce both. All text
+that comes from data, class names and paths above all, is escaped by Jinja2.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from earmark.errors import SettingsError
+from earmark.report import wording
+from earmark.report.figures import accuracy_figure, confusion_figure, folds_figure
+from earmark.report.mistakes import ClassScore, Mistake, class_scores, find_mistakes
+from earmark.report.players import MOST_PLAYERS, Player, PlayerShelf
+from earmark.report.svg import inline_svg
+from earmark.report.systems import (
+    SETTING_COLUMNS,
+    Score,
+    best_scores,
+    by_strictness,
+    random_embeddings,
+    read_scores,
+    rows_of,
+    synthetic_datasets,
+)
+from earmark.report.tables import TableText, interval_text, percent, table_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What the page already shows in places of their own.
+_SHOWN_ELSEWHERE = ("name", "leak_check", "left_out", "command", "versions", "created", "dataset", "embeddings")
+_MOST_CLASSES_DRAWN = 40
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The best system of one task (data set and train fraction), under its strictest split."""
+
+    best: Score
+    headline: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One task's systems under several splits, side by side."""
+
+    title: str
+    splits: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What one system got right and wrong in one setting."""
+
+    number: int
+    score: Score
+    title: str
+    tests: int
+    classes: tuple[ClassScore, ...]
+    confusion: str
+    wrong: tuple[tuple[Mistake, Player | None], ...]
+    retested: bool
+
+
+def write_page(
+    path: str | Path,
+    results: pd.DataFrame,
+    summary: pd.DataFrame,
+    predictions: pd.DataFrame,
+    protocol: Mapping[str, Any],
+    audio: Callable[[str], Path | None] | None = None,
+    comparison_notes: Sequence[str] = (),
+) -> Path:
+    """Write the page of :func:`render_page` to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The HTML file; one that exists is replaced once the new one is complete.
+    results, summary, predictions, protocol, audio, comparison_notes
+        See :func:`render_page`.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    SettingsError
+        If a table cannot be used or the file cannot be written.
+    """
+    target = Path(path)
+    page = render_page(results, summary, predictions, protocol, audio, comparison_notes)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        # Paths of files may hold bytes that are no text; they are shown as \udcff instead of failing.
+        part.write_bytes(page.encode("utf-8", "backslashreplace"))
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise SettingsError(
+            f"The report cannot be written to {target}: {error}. "
+            "Name a file in a folder that exists and may be written."
+        ) from error
+    return target
+
+
+def render_page(
+    results: pd.DataFrame,
+    summary: pd.DataFrame,
+    predictions: pd.DataFrame,
+    protocol: Mapping[str, Any],
+    audio: Callable[[str], Path | None] | None = None,
+    comparison_notes: Sequence[str] = (),
+) -> str:
+    """Make the report as one HTML page.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        One row per data set, embedding, classifier, fusion, train fraction, split, repeat and fold;
+        ``accuracy`` in 0..1.
+    summary : pandas.DataFrame
+        One row per system and setting: ``accuracy_mean``, ``accuracy_std``, ``accuracy_low``,
+        ``accuracy_high``, ``interval``, ``balanced_accuracy_mean``, ``macro_f1_mean``, ``clips``, ``folds``,
+        ``repeats``.
+    predictions : pandas.DataFrame
+        One row per tested clip: ``path``, ``label``, ``predicted`` and ``likelihood:<class>``.
+    protocol : mapping
+        What decided the scores; every key is optional, and keys unknown here are printed as they are.
+    audio : callable, optional
+        Gives the audio file of a path of `predictions`, or None. Misclassified clips get a player, at most
+        24 in all and below 6 MB.
+    comparison_notes : sequence of str, optional
+        Further findings, one paragraph each.
+
+    Returns
+    -------
+    str
+        A whole HTML document.
+
+    Raises
+    ------
+    SettingsError
+        If the summary is empty or a table lacks a column.
+    """
+    scores = read_scores(summary)
+    synthetic = synthetic_datasets(scores, protocol)
+    findings = _findings(scores, predictions)
+    shelf = PlayerShelf(audio)
+    page: str = _template().render(
+        protocol={**dict.fromkeys((*_SHOWN_ELSEWHERE, "seed")), **protocol},
+        embedding_keys=_embedding_keys(protocol),
+        systems=len({score.system for score in scores}),
+        settings={key: value for key, value in protocol.items() if key not in _SHOWN_ELSEWHERE},
+        title=", ".join(dict.fromkeys(score.dataset for score in scores)),
+        badges=_badges(scores, protocol, synthetic=synthetic),
+        findings=findings,
+        notes=comparison_notes,
+        tables=_tables(summary, synthetic=synthetic),
+        figures=_figures(results, summary, synthetic=synthetic),
+        contrasts=_contrasts(scores),
+        details=_details(findings, scores, predictions, shelf, synthetic=synthetic),
+        shelf=shelf,
+        most_players=MOST_PLAYERS,
+    )
+    return page
+
+
+def _embedding_keys(protocol: Mapping[str, Any]) -> list[str]:
+    """Columns of the table of embeddings: every key that says something about at least one of them."""
+    embeddings = protocol.get("embeddings") or ()
+    keys = dict.fromkeys(str(key) for embedding in embeddings for key in embedding)
+    return [key for key in keys if any(embedding.get(key) not in (None, "") for embedding in embeddings)]
+
+
+def _unbroken(text: str) -> str:
+    """Keep numbers and their percent signs on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def _readable(key: object) -> str:
+    """Turn a key into words: ``hop_seconds`` into ``hop, s``."""
+    return str(key).replace("_seconds", ", s").replace("_", " ")
+
+
+def _likelihood(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("earmark.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=percent, interval=interval_text, likelihood=_likelihood, readable=_readable, unbroken=_unbroken
+    )
+    environment.tests["mapping_like"] = lambda value: isinstance(value, Mapping)
+    environment.tests["simple"] = lambda value: isinstance(value, (str, int, float))
+    environment.tests["list_like"] = lambda value: isinstance(value, (list, tuple, set, frozenset))
+    return environment.get_template("report.html.j2")
+
+
+def _badges(scores: Sequence[Score], protocol: Mapping[str, Any], *, synthetic: Collection[str]) -> list[str]:
+    """Warn about numbers that must not be quoted: made-up sounds, weights never trained."""
+    badges = []
+    if synthetic:
+        which = "" if {score.dataset for score in scores} <= {*synthetic} else f" in {', '.join(sorted(synthetic))}"
+        badges.append(f"Synthetic data{which}: these numbers say nothing about real recordings")
+    untrained = random_embeddings(scores, protocol)
+    if untrained:
+        badges.append(f"Random weights, for comparison only: {', '.join(untrained)}")
+    return badges
+
+
+def _tables(summary: pd.DataFrame, *, synthetic: Collection[str]) -> list[TableText]:
+    """One table a setting: what a table compares, it may also rank."""
+    scores = read_scores(summary)
+    return [
+        table_text(rows_of(summary, score, "summary", SETTING_COLUMNS), synthetic=synthetic)
+        for place, score in enumerate(scores)
+        if score.setting not in [earlier.setting for earlier in scores[:place]]
+    ]
+
+
+def _findings(scores: Sequence[Score], predictions: pd.DataFrame) -> list[Finding]:
+    """One finding a task. The strictest split speaks, because it is the one that holds for new groups."""
+    findings = []
+    for task in dict.fromkeys(score.task for score in scores):
+        rivals = [score for score in scores if score.task == task]
+        strictest = by_strictness([score.split for score in rivals])[-1]
+        best, *tied = best_scores([score for score in rivals if score.split == strictest])
+        sentences = [wording.circumstances(best)]
+        if tied:
+            sentences.append(f"The same accuracy is reached by {'; '.join(score.name for score in tied)}.")
+        sentences.append(wording.neighbours(best, rivals))
+        elsewhere = [score for score in rivals if score.system == best.system and score.split != best.split]
+        sentences += [wording.other_split(best, other) for other in elsewhere]
+        rows = rows_of(predictions, best, "predictions") if len(predictions) else predictions
+        if len(rows):
+            clips = rows.drop_duplicates("path")["label"]
+            sentences.append(wording.chance(float(clips.value_counts(normalize=True).iloc[0])))
+        findings.append(Finding(best, wording.headline(best), tuple(sentences)))
+    return findings
+
+
+def _contrasts(scores: Sequence[Score]) -> list[Contrast]:
+    contrasts = []
+    for task in dict.fromkeys(score.task for score in scores):
+        rivals = [score for score in scores if score.task == task]
+        splits = by_strictness([score.split for score in rivals])
+        if len(splits) < 2:
+            continue
+        # The order of the column that counts, then whatever the strictest split was not tried with.
+        ordered = sorted(rivals, key=lambda score: -splits.index(score.split))
+        rows = [
+            (system[0], system[1], system[2],
+             *wording.split_cells(splits, [score for score in rivals if score.system == system]))
+            for system in dict.fromkeys(score.system for score in ordered)
+        ]  # fmt: skip
+        title = f"{task[0]}, train fraction {task[1]:g}"
+        contrasts.append(Contrast(title, tuple(splits), tuple(rows), tuple(wording.split_contrast(rivals))))
+    return contrasts
+
+
+def _figures(results: pd.DataFrame, summary: pd.DataFrame, *, synthetic: Collection[str]) -> dict[str, str]:
+    scores = read_scores(summary)
+    described = "; ".join(f"{s.name}, {s.split}: {percent(s.accuracy)} {interval_text(s)}" for s in scores)
+    figures = {
+        "accuracy": inline_svg(
+            accuracy_figure(summary, synthetic=synthetic),
+            prefix="accuracy",
+            title="Accuracy of each system with its 95 % interval, in percent",
+            description=described,
+        )
+    }
+    if len(results) > len(scores):
+        figures["folds"] = inline_svg(
+            folds_figure(results, summary, synthetic=synthetic),
+            prefix="folds",
+            title="Accuracy of each system in every fold, in percent",
+            description="One mark per fold, and a bar at the mean accuracy, which the table lists.",
+        )
+    return figures
+
+
+def _details(
+    findings: Sequence[Finding],
+    scores: Sequence[Score],
+    predictions: pd.DataFrame,
+    shelf: PlayerShelf,
+    *,
+    synthetic: Collection[str],
+) -> list[Detail]:
+    """Detail each finding's system, under every split that it was scored with."""
+    wanted = [
+        score
+        for finding in findings
+        for score in sorted(scores, key=lambda score: score.split != finding.best.split)
+        if score.task == finding.best.task and score.system == finding.best.system
+    ]
+    tables = [(score, rows_of(predictions, score, "predictions")) for score in wanted] if len(predictions) else []
+    tables = [(score, rows) for score, rows in tables if len(rows)]
+    details = []
+    for number, (score, rows) in enumerate(tables, start=1):
+        # What earlier details did not use up is shared among those still to come.
+        room = (MOST_PLAYERS - shelf.count) // (len(tables) - number + 1)
+        details.append(_detail(number, score, rows, shelf, room, synthetic=synthetic))
+    return details
+
+
+def _detail(
+    number: int, score: Score, rows: pd.DataFrame, shelf: PlayerShelf, room: int, *, synthetic: Collection[str]
+) -> Detail:
+    mistakes = find_mistakes(rows)
+    classes = class_scores(rows)
+    confusion = ""
+    if len(classes) <= _MOST_CLASSES_DRAWN:
+        confusion = inline_svg(
+            confusion_figure(rows, synthetic=synthetic),
+            prefix=f"confusion-{number}",
+            title=f"Confusion matrix of {score.name}, split: {score.split}",
+            description="Rows are true classes, columns predicted ones; the table of classes has the main numbers.",
+        )
+    return Detail(
+        number=number,
+        score=score,
+        title=f"{score.dataset}, train fraction {score.train_fraction:g}, {score.split}",
+        tests=len(rows),
+        classes=tuple(classes),
+        confusion=confusion,
+        wrong=tuple((m, shelf.player(m.path) if place < room else None) for place, m in enumerate(mistakes)),
+        retested=len(rows) > rows["path"].nunique(),
+    )

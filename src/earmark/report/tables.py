@@ -1,0 +1,261 @@
+"""The summary as a table: for a terminal (Rich), for a README (Markdown), for a paper (LaTeX, booktabs).
+
+All three, and the table of the HTML page, print the strings of :func:`table_text` and only add the
+escapes of their format, so that no two of them can ever show different numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from earmark.report.systems import Score, best_scores, dataset_text, read_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "±": r"$\pm$", "–": "--", "·": r"\textperiodcentered{}", "…": r"\ldots{}",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TableText:
+    """A table whose every cell is already text.
+
+    Attributes
+    ----------
+    title, caption : str
+        What was compared (the values of the columns that are left out), and how to read it.
+    headers : tuple of str
+    numeric : tuple of bool
+        Which columns hold numbers and are aligned to the right.
+    rows : tuple of tuple of str
+    best : tuple of bool
+        Which rows reach the highest accuracy of their setting.
+    """
+
+    title: str
+    caption: str
+    headers: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+    best: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class _Column:
+    header: str
+    text: Callable[[Score], str]
+    numeric: bool
+    hidden_when_constant: bool
+    in_title: Callable[[Score], str] | None = None
+
+
+def percent(share: float) -> str:
+    """Write a share (0..1) as percent with one decimal, ``–`` where it is unknown.
+
+    Examples
+    --------
+    >>> percent(0.98765)
+    '98.8'
+    """
+    return "–" if math.isnan(share) else f"{100 * share:.1f}"
+
+
+def accuracy_text(score: Score) -> str:
+    """Write an accuracy with its standard deviation over folds: ``98.8 ± 1.4``, in percent."""
+    spread = "" if math.isnan(score.spread) else f" ± {percent(score.spread)}"
+    return f"{percent(score.accuracy)}{spread}"
+
+
+def interval_text(score: Score) -> str:
+    """Write an interval in percent: ``[97.1, 99.5]``."""
+    if math.isnan(score.low) or math.isnan(score.high):
+        return "–"
+    return f"[{percent(score.low)}, {percent(score.high)}]"
+
+
+def table_text(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> TableText:
+    """Turn a summary into the texts of a table.
+
+    Rows are sorted as :func:`~earmark.report.systems.read_scores` says: by accuracy, highest first,
+    inside each setting. Data set, fusion, train fraction, split and clips are columns only where they
+    differ between rows; otherwise the title names them.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        One row per system and setting.
+    synthetic : collection of str, optional
+        Data sets made by a program; one whose name contains "synthetic" need not be listed.
+
+    Returns
+    -------
+    TableText
+
+    Raises
+    ------
+    SettingsError
+        If the summary is empty or lacks a column.
+    """
+    scores = read_scores(summary)
+    best = best_scores(scores)
+    columns = _columns(synthetic)
+    shown = [c for c in columns if not c.hidden_when_constant or _differs(c, scores)]
+    named = [c.in_title(scores[0]) for c in columns if c not in shown and c.in_title is not None]
+    return TableText(
+        title=", ".join(["Accuracy per system", *(name for name in named if name)]),
+        caption=_caption(scores, synthetic),
+        headers=tuple(column.header for column in shown),
+        numeric=tuple(column.numeric for column in shown),
+        rows=tuple(tuple(column.text(score) for column in shown) for score in scores),
+        best=tuple(score in best for score in scores),
+    )
+
+
+def to_rich(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Table:
+    """Make a table for the terminal, the best row of each setting in bold.
+
+    Parameters and errors are those of :func:`table_text`.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    text = table_text(summary, synthetic=synthetic)
+    table = Table(title=Text(text.title), caption=Text(text.caption), box=box.SIMPLE_HEAD, title_justify="left")
+    table.caption_justify = "left"
+    for header, numeric in zip(text.headers, text.numeric, strict=True):
+        table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=numeric)
+    for row, best in zip(text.rows, text.best, strict=True):
+        # Text, not str: Rich would read "[97.1, 99.5]" or a class called "[red]" as markup.
+        table.add_row(*(Text(cell) for cell in row), style="bold" if best else None)
+    return table
+
+
+def to_markdown(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> str:
+    """Make a Markdown table (GitHub flavour) with its title above and its caption below.
+
+    Parameters and errors are those of :func:`table_text`.
+
+    Returns
+    -------
+    str
+    """
+    text = table_text(summary, synthetic=synthetic)
+    lines = [
+        _markdown_row([_escape_markdown(header) for header in text.headers]),
+        _markdown_row(["---:" if numeric else ":---" for numeric in text.numeric]),
+    ]
+    for row, best in zip(text.rows, text.best, strict=True):
+        cells = [_escape_markdown(cell) for cell in row]
+        lines.append(_markdown_row([f"**{cell}**" for cell in cells] if best else cells))
+    title, caption = _escape_markdown(text.title), _escape_markdown(text.caption)
+    return "\n".join([f"**{title}**", "", *lines, "", caption, ""])
+
+
+def to_latex(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> str:
+    r"""Make a LaTeX table; the document needs ``\usepackage{booktabs}`` and the T1 font encoding.
+
+    Parameters and errors are those of :func:`table_text`.
+
+    Returns
+    -------
+    str
+    """
+    text = table_text(summary, synthetic=synthetic)
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{_escape_latex(text.title)}. {_escape_latex(text.caption)}}}",
+        rf"  \begin{{tabular}}{{{''.join('r' if numeric else 'l' for numeric in text.numeric)}}}",
+        r"    \toprule",
+        _latex_row([_escape_latex(header) for header in text.headers]),
+        r"    \midrule",
+    ]
+    for row, best in zip(text.rows, text.best, strict=True):
+        cells = [_escape_latex(cell) for cell in row]
+        lines.append(_latex_row([rf"\textbf{{{cell}}}" for cell in cells] if best else cells))
+    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""]
+    return "\n".join(lines)
+
+
+def _columns(synthetic: Collection[str]) -> list[_Column]:
+    """All columns in reading order; those with `in_title` move there when they do not vary."""
+
+    def dataset(score: Score) -> str:
+        return dataset_text(score.dataset, synthetic)
+
+    return [
+        _Column("Data set", dataset, False, True, dataset),
+        _Column("Train fraction", lambda s: f"{s.train_fraction:g}", True, True,
+                lambda s: f"train fraction {s.train_fraction:g}"),
+        _Column("Split", lambda s: s.split, False, True, lambda s: f"split by {s.split}"),
+        _Column("Embedding", lambda s: s.embedding, False, False),
+        _Column("Classifier", lambda s: s.classifier, False, False),
+        _Column("Fusion", lambda s: s.fusion, False, True, lambda s: s.fusion and f"{s.fusion} fusion"),
+        _Column("Clips", lambda s: str(s.clips), True, True, lambda s: f"{s.clips} clips"),
+        _Column("Accuracy %", accuracy_text, True, False),
+        _Column("95 % interval", interval_text, True, False),
+        _Column("Balanced acc. %", lambda s: percent(s.balanced_accuracy), True, False),
+        _Column("Macro F1 %", lambda s: percent(s.macro_f1), True, False),
+    ]  # fmt: skip
+
+
+def _differs(column: _Column, scores: Sequence[Score]) -> bool:
+    return len({column.text(score) for score in scores}) > 1
+
+
+def _caption(scores: Sequence[Score], synthetic: Collection[str]) -> str:
+    """Say how the numbers are to be read."""
+    made_up = any("synthetic" in dataset_text(score.dataset, synthetic).lower() for score in scores)
+    sentences = ["Synthetic data: its numbers say nothing about real recordings."] if made_up else []
+    if any(not math.isnan(score.spread) for score in scores):
+        sentences.append(f"Accuracy: mean ± standard deviation over {_parts(scores)}.")
+    methods = list(dict.fromkeys(score.interval for score in scores if score.interval))
+    named = f" ({'; '.join(methods)})" if methods else ""
+    sentences.append(f"Interval: 95 % interval of the file-wise accuracy{named}.")
+    if len(scores) > 1:
+        where = " of each setting" if len({score.setting for score in scores}) > 1 else ""
+        sentences.append(f"Bold: highest accuracy{where}.")
+    return " ".join(sentences)
+
+
+def _parts(scores: Sequence[Score]) -> str:
+    """``"5 folds and 3 repeats"`` where all rows agree, else just ``"folds"``."""
+    parts = {(score.folds, score.repeats) for score in scores}
+    folds, repeats = parts.pop()
+    if parts or not folds:
+        return "folds and repeats"
+    return f"{folds} folds" + (f" and {repeats} repeats" if repeats > 1 else "")
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape_markdown(text: str) -> str:
+    flat = " ".join(text.split())
+    return re.sub(r"([\\`*_<|~])", r"\\\1", flat).replace("](", "]\\(")
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    # A bracket at the start of a row would be read as the argument of the line break before it.
+    first = f"{{[}}{cells[0][1:]}" if cells[0].startswith("[") else cells[0]
+    return f"    {' & '.join([first, *cells[1:]])} \\\\"
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))

