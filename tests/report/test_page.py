@@ -262,6 +262,6 @@ def test_browser_shows_headline_and_table(run, clip, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     dom = Page(done.stdout)
     assert "is right on" in dom.text
-    assert "Accuracy per system, ESC-10" in dom.text
+    assert "File-wise accuracy in %, ESC-10" in dom.text
     assert dom.tags.count("table") == Page(page.read_text(encoding="utf-8")).tags.count("table")
     assert dom.tags.count("svg") == 3

@@ -49,7 +49,7 @@ def test_numbers_are_those_of_the_summary(run):
 def test_rows_are_sorted_by_accuracy_inside_each_setting(make_run):
     run = make_run(splits={"clips": 1.0, "groups": 0.7})
     text = table_text(run.summary.sample(frac=1, random_state=3))
-    split, accuracy = text.headers.index("Split"), text.headers.index("Accuracy %")
+    split, accuracy = text.headers.index("Split"), text.headers.index("Accuracy")
     for name in ("clips", "groups"):
         values = [float(row[accuracy].split(" ")[0]) for row in text.rows if row[split] == name]
         assert values == sorted(values, reverse=True)

@@ -1,1 +1,52 @@
-"""Room: classifiers."""
+"""Classifiers for frame embeddings: scikit-learn estimators with the settings of the paper.
+
+The names below load on first use (PEP 562), so that importing this room costs nothing: scikit-learn
+is imported when a classifier is made, PyTorch when a dense net is fitted.
+
+"The paper" is Grollmisch, Cano, Kehling, Taenzer, *Analyzing the Potential of Pre-Trained Embeddings
+for Audio Classification Tasks*, EUSIPCO 2020.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from earmark.classifiers.dense import DenseNet
+    from earmark.classifiers.likelihoods import normalised_sigmoids
+    from earmark.classifiers.registry import ClassifierCard, list_classifiers, make_classifier
+    from earmark.classifiers.svm import LinearSVM
+    from earmark.classifiers.tensors import from_tensors, to_tensors
+
+__all__ = [
+    "ClassifierCard",
+    "DenseNet",
+    "LinearSVM",
+    "from_tensors",
+    "list_classifiers",
+    "make_classifier",
+    "normalised_sigmoids",
+    "to_tensors",
+]
+
+_HOMES = {
+    "ClassifierCard": "registry",
+    "DenseNet": "dense",
+    "LinearSVM": "svm",
+    "from_tensors": "tensors",
+    "list_classifiers": "registry",
+    "make_classifier": "registry",
+    "normalised_sigmoids": "likelihoods",
+    "to_tensors": "tensors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

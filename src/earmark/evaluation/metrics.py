@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["INTERVAL", "Interval", "Scores", "accuracy_interval", "score"]
 
 #: Name of the interval, for protocols and reports.
-INTERVAL = "95 % Wilson score interval, effective sample size from clusters of clips"
+INTERVAL = "Wilson score at the effective number of independent clips or groups"
 
 
 @dataclass(frozen=True)

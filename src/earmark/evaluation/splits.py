@@ -223,8 +223,10 @@ def _stratified(
                 else f"class {label!r} has only one of the {what} that a split needs. Add recordings of that class."
             )
     seed = int(generator.integers(2**31))
-    splitter = StratifiedKFold if single else StratifiedGroupKFold
-    yield from splitter(folds, shuffle=True, random_state=seed).split(labels, labels, together)
+    if single:
+        yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    else:
+        yield from StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, together)
 
 
 def _set_validation_aside(

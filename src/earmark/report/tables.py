@@ -87,7 +87,7 @@ def table_text(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Tab
     """Turn a summary into the texts of a table.
 
     Rows are sorted as :func:`~earmark.report.systems.read_scores` says: by accuracy, highest first,
-    inside each setting. Data set, fusion, train fraction, split and clips are columns only where they
+    inside each setting. Data set, embedding, fusion, train fraction, split and clips are columns only where they
     differ between rows; otherwise the title names them.
 
     Parameters
@@ -112,7 +112,7 @@ def table_text(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Tab
     shown = [c for c in columns if not c.hidden_when_constant or _differs(c, scores)]
     named = [c.in_title(scores[0]) for c in columns if c not in shown and c.in_title is not None]
     return TableText(
-        title=", ".join(["Accuracy per system", *(name for name in named if name)]),
+        title=", ".join(["File-wise accuracy in %", *(name for name in named if name)]),
         caption=_caption(scores, synthetic),
         headers=tuple(column.header for column in shown),
         numeric=tuple(column.numeric for column in shown),
@@ -136,9 +136,10 @@ def to_rich(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Table:
 
     text = table_text(summary, synthetic=synthetic)
     table = Table(title=Text(text.title), caption=Text(text.caption), box=box.SIMPLE_HEAD, title_justify="left")
+    table.padding, table.collapse_padding, table.pad_edge = (0, 1), True, False  # eighty columns hold it
     table.caption_justify = "left"
     for header, numeric in zip(text.headers, text.numeric, strict=True):
-        table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=numeric)
+        table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold", min_width=len(header))
     for row, best in zip(text.rows, text.best, strict=True):
         # Text, not str: Rich would read "[97.1, 99.5]" or a class called "[red]" as markup.
         table.add_row(*(Text(cell) for cell in row), style="bold" if best else None)
@@ -202,15 +203,15 @@ def _columns(synthetic: Collection[str]) -> list[_Column]:
         _Column("Data set", dataset, False, True, dataset),
         _Column("Train fraction", lambda s: f"{s.train_fraction:g}", True, True,
                 lambda s: f"train fraction {s.train_fraction:g}"),
-        _Column("Split", lambda s: s.split, False, True, lambda s: f"split by {s.split}"),
-        _Column("Embedding", lambda s: s.embedding, False, False),
+        _Column("Split", lambda s: s.split, False, True, lambda s: f"split: {s.split}"),
+        _Column("Embedding", lambda s: s.embedding, False, True, lambda s: s.embedding),
         _Column("Classifier", lambda s: s.classifier, False, False),
         _Column("Fusion", lambda s: s.fusion, False, True, lambda s: s.fusion and f"{s.fusion} fusion"),
         _Column("Clips", lambda s: str(s.clips), True, True, lambda s: f"{s.clips} clips"),
-        _Column("Accuracy %", accuracy_text, True, False),
+        _Column("Accuracy", accuracy_text, True, False),
         _Column("95 % interval", interval_text, True, False),
-        _Column("Balanced acc. %", lambda s: percent(s.balanced_accuracy), True, False),
-        _Column("Macro F1 %", lambda s: percent(s.macro_f1), True, False),
+        _Column("Balanced", lambda s: percent(s.balanced_accuracy), True, False),
+        _Column("Macro F1", lambda s: percent(s.macro_f1), True, False),
     ]  # fmt: skip
 
 

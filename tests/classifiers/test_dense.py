@@ -1,0 +1,206 @@
+"""The dense net: the mathematics of its training, and results that depend on the seed alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from earmark.classifiers import DenseNet
+from earmark.classifiers.training import ADAM_EPSILON, Schedule, _gate, _one_thread, train
+from earmark.errors import SettingsError
+
+
+def frames(rows=300, features=24, seed=0):
+    generator = np.random.default_rng(seed)
+    y = np.arange(rows) % 4
+    X = generator.random((rows, features)) + 0.8 * np.eye(4, features)[y]
+    return X.astype(np.float32), y
+
+
+def same_bits(one, other):
+    return all(
+        np.array_equal(a, b) for mine, theirs in zip(one, other, strict=True) for a, b in zip(mine, theirs, strict=True)
+    )
+
+
+def fresh_weights(sizes, seed):
+    """The net before training: no step of a step size this small can change a float32 weight."""
+    X = np.zeros((1, sizes[0]), dtype=np.float32)
+    schedule = Schedule(dropout=0.0, learning_rate=1e-30, batch_size=1, epochs=1)
+    return train(X, np.array([0]), np.array([1.0]), sizes, schedule, seed)
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (9, 5)])
+def test_a_step_is_that_of_autograd_and_torch_adam(hidden):
+    X, y = frames(rows=32)
+    weights = np.random.default_rng(1).uniform(0.2, 3.0, 32)
+    sizes = [24, *hidden, 4]
+    schedule = Schedule(dropout=0.0, learning_rate=1e-2, batch_size=32, epochs=1)
+    ours = train(X, y, weights, sizes, schedule, seed=5)
+
+    parameters = [
+        torch.from_numpy(array).double().requires_grad_() for layer in fresh_weights(sizes, 5) for array in layer
+    ]
+    values = torch.from_numpy(X).double()
+    for index in range(0, len(parameters), 2):
+        values = values @ parameters[index] + parameters[index + 1]
+        values = torch.relu(values) if index < len(parameters) - 2 else values
+    losses = torch.nn.functional.cross_entropy(values, torch.from_numpy(y), reduction="none")
+    (torch.from_numpy(weights) * losses).mean().backward()
+    # PyTorch adds epsilon after the bias correction, Keras before it.
+    torch.optim.Adam(parameters, lr=1e-2, eps=ADAM_EPSILON / (1 - 0.999) ** 0.5).step()
+
+    for mine, theirs in zip([array for layer in ours for array in layer], parameters, strict=True):
+        assert np.allclose(mine, theirs.detach().numpy(), atol=2e-6)
+
+
+def test_many_steps_stay_with_torch_adam():
+    X, y = frames(rows=40)
+    sizes, schedule = [24, 6, 4], Schedule(dropout=0.0, learning_rate=1e-3, batch_size=40, epochs=30)
+    ours = train(X, y, np.ones(40), sizes, schedule, seed=2)
+    parameters = [
+        torch.from_numpy(array).double().requires_grad_() for layer in fresh_weights(sizes, 2) for array in layer
+    ]
+    adam = torch.optim.Adam(parameters, lr=1e-3, eps=1e-7)
+    for _ in range(30):
+        hidden = torch.relu(torch.from_numpy(X).double() @ parameters[0] + parameters[1])
+        loss = torch.nn.functional.cross_entropy(hidden @ parameters[2] + parameters[3], torch.from_numpy(y))
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    for mine, theirs in zip([array for layer in ours for array in layer], parameters, strict=True):
+        assert np.allclose(mine, theirs.detach().numpy(), atol=2e-4)
+
+
+def test_fresh_weights_are_glorot_uniform_and_biases_zero():
+    (weight, bias), _ = fresh_weights([200, 100, 3], seed=0)
+    limit = (6 / 300) ** 0.5
+    assert np.abs(weight).max() <= limit
+    assert weight.std() == pytest.approx(limit / 3**0.5, rel=0.02)
+    assert not bias.any()
+
+
+@pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
+def test_dropout_drops_its_share_and_keeps_the_mean(dropout):
+    generator = torch.Generator().manual_seed(0)
+    gate = _gate(torch.ones(501, 333), dropout, generator)
+    assert (gate == 0).float().mean().item() == pytest.approx(dropout, abs=0.005)
+    assert gate.mean().item() == pytest.approx(1.0, abs=0.03)
+    assert gate.unique().numel() == 2
+    rows, columns = gate.mean(dim=1), gate.mean(dim=0)  # no stripes: shares vary as for independent draws
+    assert rows.std().item() == pytest.approx((dropout / (1 - dropout) / 333) ** 0.5, rel=0.15)
+    assert columns.std().item() == pytest.approx((dropout / (1 - dropout) / 501) ** 0.5, rel=0.15)
+
+
+def test_units_below_zero_are_gated_off():
+    gate = _gate(torch.tensor([[-1.0, 0.0, 2.0]]), 0.0, torch.Generator())
+    assert gate.tolist() == [[0.0, 0.0, 1.0]]
+
+
+def test_the_same_seed_gives_the_same_net_and_another_seed_another():
+    X, y = frames()
+    nets = [DenseNet(epochs=5, random_state=seed).fit(X, y).weights_ for seed in (0, 0, 1)]
+    assert same_bits(nets[0], nets[1])
+    assert not same_bits(nets[0], nets[2])
+
+
+def test_nets_trained_side_by_side_equal_nets_trained_alone():
+    X, y = frames()
+    nets = [DenseNet(hidden=(64, 32), epochs=40, random_state=seed) for seed in range(4)]
+    alone = [net.fit(X, y).weights_ for net in nets]
+    with ThreadPoolExecutor(2) as threads:
+        together = [net.weights_ for net in threads.map(lambda net: net.fit(X, y), nets)]
+    assert all(same_bits(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_the_number_of_threads_changes_nothing_and_is_left_as_it_was():
+    X, y = frames(rows=600, features=512)
+    before = torch.get_num_threads()
+    nets = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            nets.append(DenseNet(epochs=3, random_state=0).fit(X, y).weights_)
+            assert torch.get_num_threads() == threads
+            with ThreadPoolExecutor(1) as fresh:
+                assert fresh.submit(torch.get_num_threads).result() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert same_bits(nets[0], nets[1])
+    assert same_bits(nets[0], nets[2])
+
+
+def test_a_fit_runs_on_one_thread_and_those_who_start_meanwhile_keep_theirs():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with _one_thread():
+            assert torch.get_num_threads() == 1
+            with ThreadPoolExecutor(1) as other:
+                assert other.submit(torch.get_num_threads).result() == 3
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_global_generator_is_touched():
+    X, y = frames()
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    DenseNet(epochs=2, random_state=0).fit(X, y)
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+
+
+def test_training_inside_inference_mode_gives_the_same_net():
+    X, y = frames()
+    outside = DenseNet(epochs=3, random_state=0).fit(X, y).weights_
+    with torch.inference_mode():
+        inside = DenseNet(epochs=3, random_state=0).fit(X, y).weights_
+    assert same_bits(outside, inside)
+
+
+def test_the_net_learns_and_keeps_plain_float32_weights():
+    X, y = frames()
+    net = DenseNet(epochs=100, random_state=0).fit(X, y)
+    fresh_X, fresh_y = frames(seed=1)
+    assert net.score(fresh_X, fresh_y) > 0.85
+    assert [weight.shape for weight, _ in net.weights_] == [(24, 128), (128, 4)]
+    assert all(array.dtype == np.float32 for layer in net.weights_ for array in layer)
+
+
+def test_likelihoods_do_not_depend_on_the_block_a_row_rides_in(monkeypatch):
+    X, y = frames()
+    net = DenseNet(epochs=3, random_state=0).fit(X, y)
+    whole = net.predict_proba(X)
+    monkeypatch.setattr("earmark.classifiers.dense.BLOCK_ROWS", 7)
+    assert np.allclose(net.predict_proba(X), whole, rtol=1e-12)
+
+
+def test_diverged_training_is_an_error_that_says_what_to_do():
+    X, y = frames()
+    with (
+        pytest.raises(SettingsError, match=r"diverged.*scale them to \[0, 1\]"),
+        np.errstate(all="ignore"),
+    ):
+        DenseNet(hidden=(8, 8, 8), learning_rate=1e30, epochs=20, random_state=0).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"hidden": (0,)},
+        {"hidden": "128"},
+        {"hidden": 128},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"learning_rate": 0.0},
+        {"batch_size": 0},
+        {"epochs": 2.5},
+        {"epochs": True},
+    ],
+)
+def test_unusable_settings_are_refused_by_name(setting):
+    X, y = frames()
+    with pytest.raises(SettingsError, match=next(iter(setting))):
+        DenseNet(**setting).fit(X, y)
