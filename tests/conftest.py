@@ -49,3 +49,20 @@ def needs(path: Path) -> Path:
     if not path.exists():
         pytest.skip(f"needs {path.name}, which does not lie beside this checkout")
     return path
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder data set that is easy to classify: three classes of ten clips, half a second to two seconds long."""
+    import soundfile
+
+    folder = tmp_path_factory.mktemp("sounds")
+    for number, (label, pitch_hz) in enumerate([("hum", 120), ("whistle", 2500), ("buzz", 600)]):
+        (folder / label).mkdir()
+        for clip in range(10):
+            generator = np.random.default_rng([number, clip])
+            time = np.arange(round(generator.uniform(0.5, 2.0) * 16000)) / 16000
+            wave = np.sin(2 * np.pi * pitch_hz * generator.uniform(0.9, 1.1) * time)
+            wave = np.sign(wave) * 0.2 if label == "buzz" else 0.3 * wave
+            soundfile.write(folder / label / f"{clip}.wav", wave + 0.02 * generator.standard_normal(len(time)), 16000)
+    return folder

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from earmark.audio import FrameGrid
 from earmark.errors import AudioError, SettingsError
 
-grids = st.builds(
-    FrameGrid, sample_rate=st.integers(1, 48000), window=st.integers(1, 50), hop=st.integers(1, 70)
-)
+grids = st.builds(FrameGrid, sample_rate=st.integers(1, 48000), window=st.integers(1, 50), hop=st.integers(1, 70))
 
 
 @given(grids, st.integers(1, 2000))

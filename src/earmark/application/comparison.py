@@ -228,7 +228,7 @@ def compare(
     WeightsError, StoreError
         If weights cannot be had, or embeddings cannot be kept.
     """
-    _check_names(classifiers, fusions, splits or (), on_error)
+    _check_names(embeddings, classifiers, fusions, splits or (), on_error)
     dataset = load_dataset(data)
     for note in dataset.notes:
         progress.say(note)
@@ -273,16 +273,19 @@ def compare(
     return _together(outcomes, protocol, extractions)
 
 
-def _check_names(classifiers: Sequence[str], fusions: Sequence[str], splits: Sequence[str], on_error: str) -> None:
-    """Refuse unknown names before any work is done."""
+def _check_names(
+    embeddings: Sequence[str], classifiers: Sequence[str], fusions: Sequence[str], splits: Sequence[str], on_error: str
+) -> None:
+    """Refuse unknown names before any work is done; those of embeddings are looked at when they are loaded."""
+    for what, names in (("embedding", embeddings), ("classifier", classifiers), ("fusion", fusions)):
+        if not names:
+            raise SettingsError(f"needs at least one {what}.")
     for what, names, known in (("fusion", fusions, FUSIONS), ("split", splits, SPLITS)):
         for name in names:
             if name not in known:
                 raise SettingsError(f"there is no {what} {name!r}. There are: {', '.join(known)}.")
     for name in classifiers:
         make_classifier(name, seed=0)
-    if not classifiers or not fusions:
-        raise SettingsError("needs at least one classifier and one fusion.")
     if on_error not in ("raise", "skip"):
         raise SettingsError(f"on_error must be 'raise' or 'skip', got {on_error!r}.")
 

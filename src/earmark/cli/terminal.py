@@ -85,15 +85,11 @@ class Terminal:
             self.say(f"{title}: {count} {unit} in {seconds:.1f} s ({_speed(count, heard, seconds, unit)})")
 
     def failures(self, failures: Sequence[ClipFailure], total: int) -> None:
-        """List clips that were left out."""
-        from rich.table import Table
-
-        table = Table(title=f"{len(failures)} of {total} clips left out", title_justify="left", title_style="bold red")
-        table.add_column("clip", overflow="fold")
-        table.add_column("why", overflow="fold")
+        """List clips that were left out, one path a line so that it can be copied."""
+        self.err.print(f"{len(failures)} of {total} clips left out:", style="bold red")
         for failure in failures:
-            table.add_row(str(failure.path), failure.reason)
-        self.err.print(table)
+            self.err.print(f"  {failure.path}", style="bold", markup=False, soft_wrap=True)
+            self.err.print(f"    {failure.reason}", markup=False, soft_wrap=True)
 
 
 def friendly(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

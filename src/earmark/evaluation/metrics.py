@@ -74,12 +74,13 @@ class Interval:
     effective_clips: float
 
 
-def accuracy_interval(correct: ArrayLike, clusters: ArrayLike) -> Interval:
+def accuracy_interval(correct: ArrayLike, clusters: ArrayLike, clips: ArrayLike | None = None) -> Interval:
     """95 % interval of an accuracy when clips of a cluster are alike.
 
     The Wilson score interval (Wilson, 1927) at the effective sample size of Korn and Graubard (1998): the number of
     independent clips whose accuracy would vary as much as that of the clusters does. Never more than the number of
-    different clips; with every clip right, or every clip wrong, the number of clusters.
+    different clips, and just that when no two belong together; with every clip right, or every clip wrong, the number
+    of clusters.
 
     Parameters
     ----------
@@ -87,6 +88,9 @@ def accuracy_interval(correct: ArrayLike, clusters: ArrayLike) -> Interval:
         Whether each decision was right; a clip that is tested in several repeats has several.
     clusters : array_like, shape (decisions,)
         What the decision's clip belongs to: its group where groups are known, else the clip itself.
+    clips : array_like, shape (decisions,), optional
+        Which clip each decision is about; by default each is about another one. Several decisions about one clip tell
+        no more than one.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def accuracy_interval(correct: ArrayLike, clusters: ArrayLike) -> Interval:
     --------
     >>> interval = accuracy_interval([True] * 90 + [False] * 10, range(100))
     >>> round(interval.low, 3), round(interval.high, 3)
-    (0.825, 0.945)
+    (0.826, 0.945)
     """
     right = np.asarray(correct, np.float64)
     names, index = np.unique(np.asarray(clusters), return_inverse=True)
@@ -105,7 +109,10 @@ def accuracy_interval(correct: ArrayLike, clusters: ArrayLike) -> Interval:
     if 0 < share < 1 and number > 1:
         residuals = np.bincount(index, weights=right - share, minlength=number)
         variance = number / (number - 1) * float(np.sum(residuals**2)) / len(right) ** 2
-        effective = min(float(len(right)), share * (1 - share) / variance) if variance > 0 else float(len(right))
+        different = len(right) if clips is None else len(np.unique(np.asarray(clips)))
+        # What it is for clips that are each a cluster of their own; the ratio of the two is the design effect.
+        alone = share * (1 - share) / (different - 1)
+        effective = different * min(1.0, alone / variance) if variance > 0 else float(different)
     return Interval(*_wilson(share, effective), effective)
 
 
@@ -114,4 +121,5 @@ def _wilson(share: float, size: float) -> tuple[float, float]:
     scale = 1 + z**2 / size
     middle = (share + z**2 / (2 * size)) / scale
     half: NDArray[np.float64] | float = z / scale * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    # Rounding must not push the share itself out.
+    return max(0.0, min(share, float(middle - half))), min(1.0, max(share, float(middle + half)))

@@ -43,7 +43,6 @@ def describe_protocol(
     dict
         Ready for JSON.
     """
-    likelihoods = "platt" if settings.validation_fraction > 0 else "sigmoid"
     cards = {card.name: card for card in list_classifiers()}
     return {
         "name": "earmark",
@@ -55,7 +54,7 @@ def describe_protocol(
         "balanced_test": settings.balanced_test,
         "scaling": "each embedding value to [0, 1] by minimum and maximum of the training rows",
         "fusions": {fusion: FUSIONS[fusion] for fusion in fusions},
-        "likelihoods": f"{likelihoods}: {LIKELIHOODS[likelihoods]}",
+        "likelihoods": _describe_likelihoods(splits, settings),
         "classifiers": {name: dict(cards[name].settings) for name in classifiers},
         "metrics": "file-wise accuracy, balanced accuracy, macro F1; mean and deviation over folds and repeats",
         "interval": INTERVAL,
@@ -94,6 +93,14 @@ def describe_dataset(dataset: Dataset, seconds: float) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose numbers enter a result."""
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
+
+
+def _describe_likelihoods(splits: Sequence[str], settings: SplitSettings) -> str:
+    sigmoid, platt = (f"{name}: {LIKELIHOODS[name]}" for name in ("sigmoid", "platt"))
+    if settings.validation_fraction > 0:
+        return platt
+    # Whether a fixed split has a validation part is up to the data set.
+    return f"{sigmoid}. Where the fixed split has validation clips, {platt}" if "fixed" in splits else sigmoid
 
 
 def _describe_embedding(model: EmbeddingModel) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +88,8 @@ class SplitSettings:
             raise SettingsError(f"the train fraction must lie between 0 and 1, got {self.train_fraction}.")
         if not 0 <= self.validation_fraction < 1:
             raise SettingsError(f"the validation fraction must lie in [0, 1), got {self.validation_fraction}.")
+        if self.seed < 0:
+            raise SettingsError(f"the seed must be at least 0, got {self.seed}.")
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,12 @@ def make_folds(clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
     ------
     DatasetError
         If the data set lacks what the split needs, a class has fewer clips (or groups) than there are folds, or a
-        training set would lack a class.
+        training or validation set would lack a class.
     SettingsError
-        If the fractions leave too few clips.
+        If there is no split of that name, or the fractions leave too few clips.
     """
+    if split not in SPLITS:
+        raise SettingsError(f"there is no split {split!r}. There are: {', '.join(SPLITS)}.")
     together = _together(clips, by_group=split == "groups")
     made = []
     for repeat in range(settings.repeats):
@@ -155,7 +160,11 @@ def make_folds(clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
             train = _draw_training(clips, train, settings, generator)
             if settings.balanced_test:
                 test = _balance(clips, test, generator)
-            _check_classes(clips, name, train, test)
+            if not len(test):
+                raise DatasetError(f"fold {name}: there are no test clips. Check the column that splits the data set.")
+            _check_classes(clips, name, train, "training", "Use fewer folds, a larger train fraction,")
+            if len(validation):  # without its clips, Platt scaling would make a class as good as impossible
+                _check_classes(clips, name, validation, "validation", "Use another validation fraction or seed,")
             made.append(Fold(repeat, name, train, validation, test))
     return made
 
@@ -232,6 +241,7 @@ def _stratified(
 def _set_validation_aside(
     clips: Clips, train: Indices, together: NDArray[np.intp], settings: SplitSettings, generator: np.random.Generator
 ) -> tuple[Indices, Indices]:
+    """Set whole folds of the training clips aside: that part of them which comes closest to the validation fraction."""
     share = settings.validation_fraction * len(clips.labels) / max(len(train), 1)
     if share == 0:
         return train, train[:0]
@@ -240,9 +250,18 @@ def _set_validation_aside(
             f"a validation fraction of {settings.validation_fraction:g} would take more than half of the "
             f"{len(train)} training clips. Use a smaller one."
         )
-    parts = max(2, round(1 / share))
-    left, aside = next(_stratified(clips.labels[train], together[train], parts, generator))
-    return train[left], train[aside]
+    labels, units = clips.labels[train], together[train]
+    fewest = min(len(set(units[labels == label].tolist())) for label in set(labels.tolist()))
+    # As many parts as the smallest class can fill; more than ten only if one part would be too much.
+    part = Fraction(share).limit_denominator(max(2, min(fewest, max(10, round(1 / share)))))
+    if not part:
+        raise SettingsError(
+            f"a validation fraction of {settings.validation_fraction:g} would not give every class a clip or group to "
+            "validate on. Use a larger one, or add recordings of the smallest class."
+        )
+    folds = [aside for _, aside in _stratified(labels, units, part.denominator, generator)]
+    aside = np.sort(np.concatenate(folds[: part.numerator]))
+    return np.delete(train, aside), train[aside]
 
 
 def _draw_training(clips: Clips, train: Indices, settings: SplitSettings, generator: np.random.Generator) -> Indices:
@@ -270,11 +289,13 @@ def _draw_training(clips: Clips, train: Indices, settings: SplitSettings, genera
 
 
 def _apportion(counts: NDArray[np.intp], wanted: int) -> NDArray[np.intp]:
-    """Share `wanted` out in proportion to `counts` by largest remainders, at least one each."""
+    """Share `wanted` out in proportion to `counts` by largest remainders, at least one each and no more in all."""
     exact = counts * (wanted / counts.sum())
     shares = np.maximum(1, np.floor(exact)).astype(np.intp)
     for index in np.argsort(shares - exact, kind="stable")[: max(0, wanted - int(shares.sum()))]:
         shares[index] += 1
+    while shares.sum() > max(wanted, len(shares)):  # rare classes were rounded up: the others pay for it
+        shares[np.argmax(np.where(shares > 1, shares - exact, -np.inf))] -= 1
     return np.asarray(np.minimum(shares, counts), np.intp)
 
 
@@ -285,12 +306,10 @@ def _balance(clips: Clips, test: Indices, generator: np.random.Generator) -> Ind
     return np.sort(np.concatenate(kept))
 
 
-def _check_classes(clips: Clips, name: str, train: Indices, test: Indices) -> None:
-    if not len(test):
-        raise DatasetError(f"fold {name}: there are no test clips. Check the column that splits the data set.")
-    lacking = sorted(set(clips.labels.tolist()) - set(clips.labels[train].tolist()))
+def _check_classes(clips: Clips, name: str, chosen: Indices, purpose: str, advice: str) -> None:
+    lacking = sorted(set(clips.labels.tolist()) - set(clips.labels[chosen].tolist()))
     if lacking:
         raise DatasetError(
-            f"fold {name}: no clip of class {', '.join(map(repr, lacking))} is left for training. "
-            "Use fewer folds, a larger train fraction, or add recordings (or groups) of that class."
+            f"fold {name}: no clip of class {', '.join(map(repr, lacking))} is left for {purpose}. "
+            f"{advice} or add recordings (or groups) of that class."
         )

@@ -36,7 +36,7 @@ def summarise(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     for system, folds in results.groupby(SYSTEM, sort=False):
         clips = tested[system]
         clusters = clips["group"] if "group" in clips else clips["path"]
-        interval = accuracy_interval(clips["label"] == clips["predicted"], clusters)
+        interval = accuracy_interval(clips["label"] == clips["predicted"], clusters, clips["path"])
         rows.append(
             dict(zip(SYSTEM, system, strict=True))
             | {

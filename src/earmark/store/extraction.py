@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,9 +168,12 @@ def _gather(store: EmbeddingStore) -> Iterator[_Keep]:
 
     def write() -> None:
         nonlocal size, last
-        if rows:
-            store.write(rows)
+        finished = rows.copy()
         rows.clear()
+        if finished:
+            # In a thread of its own, because Ctrl-C stops the main thread only: a shard once begun is finished.
+            with ThreadPoolExecutor(1) as writer:
+                writer.submit(store.write, finished).result()
         size, last = 0, time.monotonic()
 
     def keep(row: ClipRow) -> None:

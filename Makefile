@@ -1,0 +1,31 @@
+# Everything runs in .venv, with the versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint benchmarks clean
+
+help:  ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: .venv/installed  ## Install, and compare early and late fusion on a demo data set
+	$(BIN)/earmark demo
+
+test: .venv/installed lint  ## Install, check style, types and structure, and run all tests
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+lint: .venv/installed  ## Check style, types and the order of the rooms
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmarks: .venv/installed  ## Measure what the documentation claims
+	$(BIN)/python benchmarks/main_job.py
+
+clean:  ## Remove the environment and what tests left
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,138 @@
+"""The main job from Python: a folder of sounds in, an honest comparison out."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import earmark
+from earmark.errors import ClipsLeftOut, DatasetError, EarmarkError, SettingsError
+
+pytestmark = pytest.mark.usefixtures("yamnet_weights")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def comparison(sounds, store):
+    return earmark.compare(sounds, fusions=["late", "early"], folds=5, repeats=2, store=store)
+
+
+def test_results_have_a_row_for_each_system_and_fold(comparison):
+    results = comparison.results
+    assert len(results) == 2 * 2 * 5
+    expected = "dataset embedding classifier fusion train_fraction split repeat fold n_train n_test accuracy"
+    assert list(results) == [*expected.split(), "balanced_accuracy", "macro_f1", "seconds"]
+    assert set(results["n_train"]) == {24}
+    assert (results["accuracy"] > 0.6).all()
+
+
+def test_predictions_have_a_row_for_each_test_clip(comparison):
+    predictions = comparison.predictions
+    assert len(predictions) == 2 * 2 * 30
+    likelihoods = predictions.filter(like="likelihood:")
+    assert list(likelihoods) == ["likelihood:buzz", "likelihood:hum", "likelihood:whistle"]
+    np.testing.assert_allclose(likelihoods.sum(axis=1), 1)
+    assert (likelihoods.idxmax(axis=1).str.removeprefix("likelihood:") == predictions["predicted"]).all()
+
+
+def test_a_second_run_embeds_nothing_and_gives_the_same(comparison, sounds, store):
+    again = earmark.compare(sounds, fusions=["late", "early"], folds=5, repeats=2, store=store, workers=1)
+    assert again.extractions["yamnet"].embedded == 0
+    pd.testing.assert_frame_equal(again.predictions, comparison.predictions)
+
+
+def test_saved_results_are_complete_and_come_back(comparison, tmp_path):
+    report = comparison.save(tmp_path / "results")
+    names = {file.name for file in (tmp_path / "results").iterdir()}
+    assert names == {
+        *("results.parquet", "predictions.parquet", "protocol.json", "report.html", "table.md", "table.tex"),
+    }
+    assert report.read_text().startswith("<!DOCTYPE html>")
+    loaded = earmark.Comparison.load(tmp_path / "results")
+    pd.testing.assert_frame_equal(loaded.results, comparison.results)
+    pd.testing.assert_frame_equal(loaded.predictions, comparison.predictions)
+    pd.testing.assert_frame_equal(loaded.table(), comparison.table())
+    metadata = pq.read_schema(tmp_path / "results" / "results.parquet").metadata
+    assert json.loads(metadata[b"earmark_protocol"]) == loaded.protocol
+
+
+def test_the_protocol_says_everything_that_decides_a_score(comparison):
+    protocol = comparison.protocol
+    assert protocol["seed"] == 0
+    assert protocol["repeats"] == 2
+    assert protocol["classifiers"]["svm"]["C"] == 1.0
+    assert set(protocol["fusions"]) == {"late", "early"}
+    assert protocol["embeddings"][0]["fingerprint"]["resampler"] == "soxr-HQ"
+    assert protocol["leak_check"]["ok"]
+    assert protocol["dataset"]["classes"] == {"buzz": 10, "hum": 10, "whistle": 10}
+    assert protocol["versions"]["earmark"] == earmark.__version__
+
+
+def test_clips_that_cannot_be_read_stop_the_run_but_lose_nothing(sounds, tmp_path, write_sound):
+    rows = [(str(path), path.parent.name) for path in sorted(sounds.rglob("*.wav"))]
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"RIFF")
+    pd.DataFrame([*rows, (bad, "hum")], columns=["path", "label"]).to_csv(tmp_path / "c.csv", index=False)
+    with pytest.raises(ClipsLeftOut, match=r"bad\.wav") as caught:
+        earmark.compare(tmp_path / "c.csv", store=tmp_path / "store")
+    assert [failure.path for failure in caught.value.failures] == [bad]
+    skipped = earmark.compare(tmp_path / "c.csv", store=tmp_path / "store", on_error="skip")
+    assert skipped.extractions["yamnet"].embedded == 0  # the first run had embedded and kept all others
+    assert [failure.path for failure in skipped.failures] == [bad]
+    assert "bad.wav" in skipped.to_html()
+
+
+def test_groups_and_clips_are_set_side_by_side(sounds, store, tmp_path):
+    paths = sorted(sounds.rglob("*.wav"))
+    table = pd.DataFrame({"path": paths, "label": [p.parent.name for p in paths]})
+    table["group"] = table["label"] + [str(int(path.stem) // 2) for path in paths]
+    table.to_csv(tmp_path / "grouped.csv", index=False)
+    both = earmark.compare(tmp_path / "grouped.csv", splits=["groups", "clips"], store=store)
+    assert set(both.table()["split"]) == {"groups", "clips"}
+    assert not both.protocol["leak_check"]["ok"]
+    assert "points" in both.to_html()
+    alone = earmark.compare(tmp_path / "grouped.csv", store=store)
+    assert alone.protocol["leak_check"]["ok"]
+    assert list(alone.protocol["splits"]) == ["groups"]
+
+
+def test_train_fractions_and_platt_scaling(sounds, store):
+    small = earmark.compare(sounds, train_fractions=[0.6, 0.1], validation_fraction=0.2, store=store)
+    assert sorted(set(small.results["n_train"])) == [3, 18]
+    assert small.protocol["likelihoods"].startswith("platt")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"embeddings": ["yamet"]}, "Did you mean 'yamnet'"),
+        ({"classifiers": ["svn"]}, "Did you mean 'svm'"),
+        ({"fusions": ["middle"]}, "no fusion 'middle'"),
+        ({"splits": ["random"]}, "no split 'random'"),
+        ({"folds": 1}, "at least 2 folds"),
+        ({"on_error": "ignore"}, "must be 'raise' or 'skip'"),
+        ({"classifiers": []}, "at least one classifier"),
+        ({"embeddings": []}, "at least one embedding"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_any_work(sounds, tmp_path, options, says):
+    with pytest.raises(SettingsError, match=says):
+        earmark.compare(sounds, store=tmp_path / "store", **options)
+    assert not (tmp_path / "store").exists()
+
+
+def test_too_many_folds_are_refused_before_any_work(sounds, tmp_path):
+    with pytest.raises(DatasetError, match="--folds 10"):
+        earmark.compare(sounds, folds=11, store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(EarmarkError, match="holds no comparison"):
+        earmark.Comparison.load(tmp_path)

@@ -1,0 +1,196 @@
+"""The command line as users meet it."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from earmark.cli.main import app
+
+pytestmark = pytest.mark.usefixtures("yamnet_weights")
+COMMANDS = ("compare", "check", "train", "predict", "embed", "embeddings", "demo")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def model(sounds, store, tmp_path_factory):
+    file = tmp_path_factory.mktemp("model") / "model.earmark"
+    assert run("train", sounds, "--store", store, "-o", file).exit_code == 0
+    return file
+
+
+def run(*args):
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def process(*args, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "earmark", *map(str, args)], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_compare_prints_a_table_and_writes_a_folder(sounds, store, tmp_path):
+    done = run("compare", sounds, "-c", "svm", "--fusion", "late,early", "--store", store, "-o", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "File-wise accuracy" in done.stdout
+    assert "Leak check: passed" in done.stdout
+    assert (tmp_path / "out" / "report.html").exists()
+    protocol = json.loads((tmp_path / "out" / "protocol.json").read_text())
+    assert protocol["dataset"]["clips"] == 30
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "| late |" in table.replace("**", "")
+
+
+def test_compare_lists_clips_left_out_and_fails_unless_told_to_skip(sounds, store, tmp_path):
+    folder = tmp_path / "set"
+    shutil.copytree(sounds, folder)
+    (folder / "hum" / "broken.wav").write_bytes(b"RIFF")
+    stopped = run("compare", folder, "--store", store, "-o", tmp_path / "out")
+    assert stopped.exit_code == 1
+    assert "broken.wav" in stopped.stderr
+    assert "--on-error skip" in stopped.stderr
+    assert not (tmp_path / "out").exists()
+    skipped = run("compare", folder, "--store", store, "-o", tmp_path / "out", "--on-error", "skip")
+    assert skipped.exit_code == 0
+    assert "1 of 31 clips left out" in skipped.stderr
+    assert "broken.wav" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("nowhere",), "there is no such folder or file"),
+        (("SOUNDS", "-e", "yamet"), "Did you mean 'yamnet'"),
+        (("SOUNDS", "-c", "forest"), "no classifier 'forest'"),
+        (("SOUNDS", "--folds", "11"), "--folds 10"),
+        (("SOUNDS", "--train-fraction", "many"), "takes numbers by commas"),
+        (("SOUNDS", "--splits", "groups"), "needs the column group"),
+    ],
+)
+def test_errors_say_what_to_do_and_exit_with_one(sounds, args, says):
+    done = run("compare", *(sounds if arg == "SOUNDS" else arg for arg in args))
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_predict_prints_a_table(model, sounds, store):
+    done = run("predict", model, sounds / "hum", "--store", store)
+    assert done.exit_code == 0
+    assert "likelihood" in done.stdout
+
+
+def test_predict_prints_csv_and_json_that_programs_can_read(model, sounds, store):
+    csv = pd.read_csv(io.StringIO(run("predict", model, sounds, "--store", store, "--format", "csv").stdout))
+    assert (csv["predicted"] == [path.split("/")[-2] for path in csv["path"]]).all()
+    rows = json.loads(run("predict", model, sounds, "--store", store, "--format", "json", "--frames").stdout)
+    assert {"path", "time", "predicted", "likelihood:hum"} <= set(rows[0])
+    assert len(rows) > len(csv)
+
+
+def test_predict_fails_on_unreadable_recordings_unless_told_to_skip(model, sounds, store, tmp_path):
+    (tmp_path / "bad.wav").write_bytes(b"")
+    recordings = (sounds / "hum" / "0.wav", tmp_path / "bad.wav")
+    assert run("predict", model, *recordings, "--store", store).exit_code == 1
+    skipped = run("predict", model, *recordings, "--store", store, "--on-error", "skip", "--format", "csv")
+    assert skipped.exit_code == 0
+    assert len(skipped.stdout.splitlines()) == 2
+    assert "bad.wav" in skipped.stderr
+
+
+@pytest.mark.parametrize("name", ["npz", "parquet"])
+def test_embed_writes_files(sounds, store, tmp_path, name):
+    done = run("embed", sounds / "hum", "--store", store, "-o", tmp_path / "out", "--format", name)
+    assert done.exit_code == 0
+    if name == "npz":
+        files = sorted((tmp_path / "out").glob("*.npz"))
+        assert len(files) == 10
+        with np.load(files[0]) as arrays:
+            assert arrays["embedding"].shape == (len(arrays["timestamps"]), 1024)
+    else:
+        assert len(pd.read_parquet(tmp_path / "out" / "embeddings.parquet")) == 10
+
+
+def test_embeddings_lists_cards_and_shows_one():
+    assert "yamnet" in run("embeddings").stdout
+    assert "8-bit grid" in run("embeddings", "yamnet").stdout.replace("\n", " ")
+    assert run("embeddings", "nothing*").exit_code == 1
+
+
+def test_check_passes_good_sounds_and_fails_bad_ones(sounds, tmp_path):
+    assert run("check", sounds).exit_code == 0
+    folder = tmp_path / "set"
+    shutil.copytree(sounds, folder)
+    (folder / "hum" / "broken.wav").write_bytes(b"RIFF")
+    done = run("check", folder)
+    assert done.exit_code == 1
+    assert "unreadable" in done.stdout
+
+
+def test_demo_ends_with_a_table_and_the_path_of_a_report(tmp_path):
+    done = run("demo", "-o", tmp_path / "demo", "--clips", "10")
+    assert done.exit_code == 0
+    assert "synthetic" in done.stdout
+    assert f"Report: {tmp_path / 'demo' / 'results' / 'report.html'}" in done.stdout.replace("\n", "")
+
+
+def test_quiet_says_nothing_but_results(sounds, store, tmp_path):
+    done = run("compare", sounds, "--quiet", "--store", store, "-o", tmp_path / "out")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_explains_itself(command):
+    done = run(*([command] if command else []), "--help")
+    assert done.exit_code == 0
+    assert "Usage" in done.stdout
+
+
+def test_help_and_import_stay_light():
+    heavy = "numpy pandas torch sklearn matplotlib pyarrow rich soundfile onnx"
+    for module in ("earmark", "earmark.cli.main"):
+        code = f"import sys, {module}; print([m for m in {heavy.split()!r} if m in sys.modules])"
+        assert process_output(code) in ("[]", "['rich']")
+
+
+def process_output(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(write_sound, tmp_path):
+    for clip in range(90):
+        write_sound(f"set/{'ab'[clip % 2]}/{clip}.wav", seconds=20, seed=clip)
+    command = [sys.executable, "-m", "earmark", "compare", str(tmp_path / "set"), "--store", str(tmp_path / "store")]
+    with subprocess.Popen([*command, "-o", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "store").rglob("[0-9a-f]*.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate()[1]
+    assert running.returncode == 130
+    assert "run the same command again to go on" in said
+    again = process(*command[3:], "-o", tmp_path / "out", "-v", env=os.environ)
+    assert again.returncode == 0
+    assert "clips from the store" in again.stderr
+
+
+def test_a_closed_pipe_is_no_error(sounds, store, model):
+    command = f"{sys.executable} -m earmark predict {model} {sounds} --store {store} --format csv --frames | head -1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("path,time")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,57 @@
+"""Promises of the package as a whole."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import earmark
+
+SOURCES = sorted((Path(earmark.__file__).parent).rglob("*.py"))
+
+
+def test_every_public_name_is_there():
+    assert all(getattr(earmark, name) is not None for name in earmark.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = earmark.nothing
+
+
+def test_errors_have_one_root():
+    from earmark import errors
+
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        assert name == "ClipFailure" or issubclass(kind, errors.EarmarkError)
+
+
+def test_importing_everything_reaches_no_network(tmp_path):
+    code = f"""
+import socket, sys, pkgutil, importlib
+def refuse(*args, **kwargs):
+    raise AssertionError("network at import")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+sys.path.insert(0, {str(Path(earmark.__file__).parents[1])!r})
+import earmark
+for module in pkgutil.walk_packages(earmark.__path__, "earmark."):
+    if module.name != "earmark.__main__":
+        importlib.import_module(module.name)
+"""
+    env = {"HOME": str(tmp_path / "no-home"), "PATH": "", "MPLCONFIGDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "no-home").exists()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_no_module_loads_pickles_or_catches_everything(source):
+    tree = ast.parse(source.read_text())
+    imported = {
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names
+    }
+    assert not imported & {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None
+            assert not (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
