@@ -1,8 +1,8 @@
 """Samples in, frame embeddings out: a registry of model cards and one file for each model family."""
 
-from earmark.embeddings.card import EmbeddingCard
+from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.model import EmbeddingModel, Fingerprint, FramedModel, FrameEmbeddings
-from earmark.embeddings.registry import Registration, list_embeddings, load_embedding
+from earmark.embeddings.registry import list_embeddings, load_embedding
 
 __all__ = [
     "EmbeddingCard",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["EmbeddingCard"]
+if TYPE_CHECKING:
+    from earmark.embeddings.model import EmbeddingModel
+
+__all__ = ["EmbeddingCard", "Registration"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +58,19 @@ class EmbeddingCard:
     paper: str
     origin: str
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A card, and how to make the model it speaks of.
+
+    Attributes
+    ----------
+    card : EmbeddingCard
+        Facts about the model.
+    load : callable
+        Makes the model; called without arguments.
+    """
+
+    card: EmbeddingCard
+    load: Callable[[], EmbeddingModel]

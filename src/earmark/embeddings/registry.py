@@ -6,34 +6,17 @@ A package adds its models through the entry-point group ``earmark.embeddings``; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from earmark.embeddings.card import EmbeddingCard
+from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.model import EmbeddingModel
 from earmark.errors import SettingsError
 
-__all__ = ["Registration", "list_embeddings", "load_embedding"]
-
-
-@dataclass(frozen=True)
-class Registration:
-    """A card, and how to make the model it speaks of.
-
-    Attributes
-    ----------
-    card : EmbeddingCard
-        Facts about the model.
-    load : callable
-        Makes the model; called without arguments.
-    """
-
-    card: EmbeddingCard
-    load: Callable[[], EmbeddingModel]
+__all__ = ["list_embeddings", "load_embedding"]
 
 
 def list_embeddings(pattern: str = "*") -> list[EmbeddingCard]:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.audio import FrameGrid, audioset_mel_bank, log_mel, stft_magnitude
-from earmark.embeddings.card import EmbeddingCard
+from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.model import FramedModel
-from earmark.embeddings.registry import Registration
 
 if TYPE_CHECKING:
     import torch
