@@ -235,16 +235,16 @@ def test_page_is_deterministic(small_run, clip):
 
 def test_page_is_written_whole_or_not_at_all(small_run, tmp_path):
     target = tmp_path / "report.html"
-    assert write_page(target, *small_run[:3], small_run.protocol) == target
+    assert write_page(target, render_page(*small_run[:3], small_run.protocol)) == target
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert target.read_text(encoding="utf-8").endswith("</html>")
     with pytest.raises(SettingsError, match="cannot be written"):
-        write_page(tmp_path / "absent" / "report.html", *small_run[:3], small_run.protocol)
+        write_page(tmp_path / "absent" / "report.html", "a page")
 
 
 def test_path_that_is_no_text_can_be_written(small_run, tmp_path):
     small_run.protocol["left_out"] = [{"path": "audio/\udcff.wav", "reason": "unreadable"}]
-    assert "\\udcff.wav" in write_page(tmp_path / "r.html", *small_run[:3], small_run.protocol).read_text(
+    assert "\\udcff.wav" in write_page(tmp_path / "r.html", render_page(*small_run[:3], small_run.protocol)).read_text(
         encoding="utf-8"
     )
 
@@ -253,7 +253,7 @@ def test_browser_shows_headline_and_table(run, clip, tmp_path):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("no chromium on PATH")
-    page = write_page(tmp_path / "report.html", *run[:3], run.protocol, audio=lambda path: clip)
+    page = write_page(tmp_path / "report.html", render_page(*run[:3], run.protocol, audio=lambda path: clip))
     flags = (
         "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
         f"disable-component-update disable-sync user-data-dir={tmp_path}/profile dump-dom"

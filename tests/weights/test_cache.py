@@ -11,7 +11,7 @@ import pytest
 
 from earmark.errors import SettingsError, WeightsError
 from earmark.weights import cache_directory, offline
-from earmark.weights.cache import replacing
+from earmark.weights.cache import into_cache
 
 
 def test_the_environment_names_the_cache(monkeypatch, tmp_path):
@@ -62,8 +62,8 @@ def test_a_misspelt_prohibition_is_no_consent(monkeypatch):
 def test_a_file_replaces_the_old_one_and_nothing_else_is_left(tmp_path):
     target = tmp_path / "deep" / "file.bin"
     for content in (b"first", b"second"):
-        with replacing(target) as partial:
-            assert partial.name == target.name
+        with into_cache(target) as partial:
+            assert partial.suffix == target.suffix
             partial.write_bytes(content)
         assert target.read_bytes() == content
     assert list(target.parent.iterdir()) == [target]
@@ -72,7 +72,7 @@ def test_a_file_replaces_the_old_one_and_nothing_else_is_left(tmp_path):
 def test_a_failure_half_way_leaves_the_old_file(tmp_path):
     target = tmp_path / "file.bin"
     target.write_bytes(b"old")
-    with contextlib.suppress(KeyboardInterrupt), replacing(target) as partial:
+    with contextlib.suppress(KeyboardInterrupt), into_cache(target) as partial:
         partial.write_bytes(b"ne")
         raise KeyboardInterrupt
     assert target.read_bytes() == b"old"
@@ -82,7 +82,7 @@ def test_a_failure_half_way_leaves_the_old_file(tmp_path):
 def test_a_cache_that_cannot_be_made_is_named_with_a_remedy(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     target = tmp_path / "file" / "downloads" / "x"
-    with pytest.raises(WeightsError, match=rf"Cannot write {target}.*EARMARK_CACHE"), replacing(target):
+    with pytest.raises(WeightsError, match=rf"Cannot write {target}.*EARMARK_CACHE"), into_cache(target):
         pass
 
 
@@ -94,10 +94,10 @@ def test_a_disk_that_takes_no_more_is_named_with_a_remedy(tmp_path):
 import resource
 from pathlib import Path
 from earmark.errors import WeightsError
-from earmark.weights.cache import replacing
+from earmark.weights.cache import into_cache
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    with replacing(Path({str(target)!r})) as partial:
+    with into_cache(Path({str(target)!r})) as partial:
         partial.write_bytes(bytes(5000))
 except WeightsError as error:
     print(error)

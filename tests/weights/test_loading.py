@@ -98,7 +98,7 @@ def test_digest_and_facts_touch_no_file(cache):
     facts = card_facts("yamnet-w8a8")
     assert "Apache-2.0" in facts.licence
     assert "names no licence of its own" in facts.licence
-    assert "never redistributed" in facts.licence
+    assert "never redistributed" in facts.origin
     assert "Qualcomm" in facts.origin
     assert "8-bit grid" in facts.note
     assert not cache.exists()

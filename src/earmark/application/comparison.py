@@ -29,6 +29,7 @@ from earmark.evaluation import (
     make_folds,
     summarise,
 )
+from earmark.files import replacing
 from earmark.progress import SILENT, Progress
 from earmark.store import EmbeddingStore, Extraction, default_store_folder, embed_clips
 
@@ -84,11 +85,11 @@ class Comparison:
         str
             The page.
         """
-        from earmark.report import render_page
+        from earmark.report import render_page, write_page
 
         page = render_page(self.results, self.table(), self.predictions, self.protocol, audio=self._audio)
         if path is not None:
-            _replace(Path(path), page)
+            write_page(path, page)
         return page
 
     def save(self, folder: str | Path) -> Path:
@@ -125,7 +126,7 @@ class Comparison:
                 "table.tex": to_latex(summary, synthetic=synthetic),
             }
             for file, text in texts.items():
-                _replace(folder / file, text)
+                _write_text(text, folder / file)
             self.to_html(folder / "report.html")
         except OSError as error:
             raise EarmarkError(
@@ -336,18 +337,16 @@ def _together(outcomes: Sequence[Any], protocol: dict[str, Any], extractions: di
 
 
 def _write_table(table: pd.DataFrame, file: Path, protocol: dict[str, Any]) -> None:
-    """Write a table with the protocol in its metadata, under a temporary name first."""
+    """Write a table with the protocol in its metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     metadata = (arrow.schema.metadata or {}) | {b"earmark_protocol": json.dumps(protocol).encode()}
-    temporary = file.with_name(f".{file.name}.writing")
-    pq.write_table(arrow.replace_schema_metadata(metadata), temporary)
-    temporary.replace(file)
+    with replacing(file) as temporary:
+        pq.write_table(arrow.replace_schema_metadata(metadata), temporary)
 
 
-def _replace(file: Path, text: str) -> None:
-    temporary = file.with_name(f".{file.name}.writing")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)
+def _write_text(text: str, file: Path) -> None:
+    with replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ import numpy as np
 from earmark.classifiers import from_tensors, to_tensors
 from earmark.errors import ModelFileError
 from earmark.evaluation import FUSIONS, System
+from earmark.files import replacing
 
 if TYPE_CHECKING:
     from earmark.embeddings import EmbeddingModel
@@ -57,16 +58,13 @@ def write_model_file(path: Path, system: System, model: EmbeddingModel, facts: d
         "classifier": classifier,
         "embedding": {"name": model.card.name, "fingerprint": json.loads(model.fingerprint.to_json())},
     }
-    temporary = path.with_name(f".{path.name}.writing")
     try:
-        temporary.write_bytes(save(arrays, {_HEADER: json.dumps(header, ensure_ascii=False)}))
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(save(arrays, {_HEADER: json.dumps(header, ensure_ascii=False)}))
     except OSError as error:
         raise ModelFileError(
             f"{path}: the classifier could not be written ({error.strerror}). Make room, or name another file."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_model_file(path: Path) -> tuple[System, dict[str, Any]]:

@@ -16,7 +16,6 @@ late and early fusion differ.
 from __future__ import annotations
 
 import csv
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from earmark.datasets.dataset import DatasetCard
 from earmark.errors import DatasetError, SettingsError
+from earmark.files import replacing
 
 __all__ = ["PUCKS_CARD", "PUCK_CLASSES", "Stems", "clip_stems", "write_pucks"]
 
@@ -261,18 +261,15 @@ def _machine_noise(samples: int, machine: np.random.Generator, generator: np.ran
 def _write_wave(path: Path, samples: NDArray[np.float64]) -> None:
     import soundfile
 
-    part = path.with_suffix(".wav.part")
     try:
-        soundfile.write(part, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        with replacing(path) as part:
+            soundfile.write(part, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
     except soundfile.LibsndfileError as error:
         raise OSError(str(error)) from error
-    os.replace(part, path)
 
 
 def _write_table(path: Path, rows: list[tuple[str, str, str, int, float]]) -> None:
-    part = path.with_suffix(".csv.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("path", "label", "group", "n_hits", "snr_db"))
         writer.writerows(rows)
-    os.replace(part, path)

@@ -180,8 +180,8 @@ def _parts(
     if split == "official":
         folds = _known(clips.folds, "fold", split)
         if len(set(folds)) < 2:
-            raise DatasetError(f"the column fold names the one fold {folds[0]!r}; at least two are needed.")
-        for name in sorted(set(folds), key=lambda fold: (len(fold), fold)):
+            raise DatasetError(f"the column fold names the one fold {str(folds[0])!r}; at least two are needed.")
+        for name in sorted(set(folds.tolist()), key=lambda fold: (len(fold), fold)):
             yield name, np.flatnonzero(folds != name), np.flatnonzero(folds == name)
         return
     if split == "groups":
@@ -243,7 +243,7 @@ def _set_validation_aside(
 ) -> tuple[Indices, Indices]:
     """Set whole folds of the training clips aside: that part of them which comes closest to the validation fraction."""
     share = settings.validation_fraction * len(clips.labels) / max(len(train), 1)
-    if share == 0:
+    if share == 0 or not len(train):
         return train, train[:0]
     if share > 0.5:
         raise SettingsError(

@@ -8,13 +8,13 @@ that comes from data, class names and paths above all, is escaped by Jinja2.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import SettingsError
+from earmark.files import replacing
 from earmark.report import wording
 from earmark.report.figures import accuracy_figure, confusion_figure, folds_figure
 from earmark.report.mistakes import ClassScore, Mistake, class_scores, find_mistakes
@@ -73,23 +73,15 @@ class Detail:
     retested: bool
 
 
-def write_page(
-    path: str | Path,
-    results: pd.DataFrame,
-    summary: pd.DataFrame,
-    predictions: pd.DataFrame,
-    protocol: Mapping[str, Any],
-    audio: Callable[[str], Path | None] | None = None,
-    comparison_notes: Sequence[str] = (),
-) -> Path:
-    """Write the page of :func:`render_page` to a file, whole or not at all.
+def write_page(path: str | Path, page: str) -> Path:
+    """Write a page to a file, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
         The HTML file; one that exists is replaced once the new one is complete.
-    results, summary, predictions, protocol, audio, comparison_notes
-        See :func:`render_page`.
+    page : str
+        What :func:`render_page` gave.
 
     Returns
     -------
@@ -99,17 +91,14 @@ def write_page(
     Raises
     ------
     SettingsError
-        If a table cannot be used or the file cannot be written.
+        If the file cannot be written.
     """
     target = Path(path)
-    page = render_page(results, summary, predictions, protocol, audio, comparison_notes)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        # Paths of files may hold bytes that are no text; they are shown as \udcff instead of failing.
-        part.write_bytes(page.encode("utf-8", "backslashreplace"))
-        part.replace(target)
+        with replacing(target) as part:
+            # Paths of files may hold bytes that are no text; they are shown as \udcff instead of failing.
+            part.write_bytes(page.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise SettingsError(
             f"The report cannot be written to {target}: {error}. "
             "Name a file in a folder that exists and may be written."

@@ -139,7 +139,13 @@ def to_rich(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Table:
     table.padding, table.collapse_padding, table.pad_edge = (0, 1), True, False  # eighty columns hold it
     table.caption_justify = "left"
     for header, numeric in zip(text.headers, text.numeric, strict=True):
-        table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold", min_width=len(header))
+        table.add_column(
+            Text(header),
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            overflow="fold",
+            min_width=len(header),
+        )
     for row, best in zip(text.rows, text.best, strict=True):
         # Text, not str: Rich would read "[97.1, 99.5]" or a class called "[red]" as markup.
         table.add_row(*(Text(cell) for cell in row), style="bold" if best else None)

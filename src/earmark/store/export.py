@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from earmark.errors import StoreError
+from earmark.files import replacing
 from earmark.store.store import EmbeddingStore
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 __all__ = ["export_npz", "export_parquet"]
@@ -48,18 +51,12 @@ def export_npz(store: EmbeddingStore, sha256: Mapping[Path, str], folder: Path) 
     names = _names(list(sha256))
     for path, values, times in _clips(store, sha256):
         file = folder / names[path]
-        temporary = file.with_name(f".{file.name}.writing")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as out:
+            with replacing(file) as temporary, temporary.open("wb") as out:
                 np.savez(out, embedding=values, timestamps=times)
-            temporary.replace(file)
         except OSError as error:
-            raise StoreError(
-                f"{file}: cannot be written ({error.strerror}). Make room or name another folder."
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+            raise _unwritten(file, error) from error
     return folder
 
 
@@ -78,40 +75,50 @@ def export_parquet(store: EmbeddingStore, sha256: Mapping[Path, str], folder: Pa
     Returns
     -------
     Path
-        The file, ``embeddings.parquet`` in the folder; its metadata hold the fingerprint.
+        The file, ``embeddings.parquet`` in the folder; its metadata hold the fingerprint. Without recordings none is
+        written.
 
     Raises
     ------
     StoreError
         If the file cannot be written.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = folder / "embeddings.parquet"
-    temporary = folder / f".{file.name}.writing"
-    writer: pq.ParquetWriter | None = None
+    if not sha256:
+        return file
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, values, times in _clips(store, sha256):
-            frames = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
-            row = pa.table(
-                {
-                    "path": [str(path)],
-                    "times": pa.array([times.tolist()], pa.list_(pa.float64())),
-                    "frames": pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), frames),
-                }
-            ).replace_schema_metadata({"fingerprint": store.fingerprint.to_json()})
-            writer = writer or pq.ParquetWriter(temporary, row.schema, compression="zstd")
-            writer.write_table(row)
-        if writer:
-            writer.close()
-            temporary.replace(file)
+        with replacing(file) as temporary, temporary.open("wb") as out, ExitStack() as stack:
+            writer: pq.ParquetWriter | None = None
+            for row in _rows(store, sha256):
+                writer = writer or stack.enter_context(
+                    pq.ParquetWriter(out, row.schema, compression="zstd", use_dictionary=False)
+                )
+                writer.write_table(row)
     except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({error.strerror}). Make room or name another folder.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise _unwritten(file, error) from error
     return file
+
+
+def _rows(store: EmbeddingStore, sha256: Mapping[Path, str]) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    for path, values, times in _clips(store, sha256):
+        frames = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+        yield pa.table(
+            {
+                "path": [str(path)],
+                "times": pa.array([times.tolist()], pa.list_(pa.float64())),
+                "frames": pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), frames),
+            }
+        ).replace_schema_metadata({"fingerprint": store.fingerprint.to_json()})
+
+
+def _unwritten(file: Path, error: OSError) -> StoreError:
+    reason = os.strerror(error.errno) if error.errno else error
+    return StoreError(f"{file}: cannot be written ({reason}). Make room or name another folder.")
 
 
 def _clips(
@@ -131,8 +138,10 @@ def _parts(paths: list[Path]) -> Iterator[list[Path]]:
 
 def _names(paths: list[Path]) -> dict[Path, Path]:
     """Name an output file for each recording, relative to the folder that all recordings share."""
-    whole = {path: path.resolve() for path in paths}
+    # Not resolved: links to recordings keep the names under which they were given.
+    whole = {path: Path(os.path.abspath(path)) for path in paths}
     common = Path(os.path.commonpath([path.parent for path in whole.values()])) if paths else Path()
-    plain = {path: whole[path].relative_to(common).with_suffix(".npz") for path in paths}
-    taken = Counter(plain.values())
-    return {path: name if taken[name] == 1 else name.with_name(f"{path.name}.npz") for path, name in plain.items()}
+    short = {path: file.relative_to(common).with_suffix(".npz") for path, file in whole.items()}
+    long = {path: short[path].with_name(f"{path.name}.npz") for path in paths}
+    taken = Counter([*short.values(), *long.values()])
+    return {path: long[path] if taken[short[path]] > 1 else short[path] for path in paths}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from earmark.audio import file_sha256
-from earmark.errors import AudioError, ClipFailure
+from earmark.errors import AudioError, ClipFailure, StoreError
 from earmark.parallel import cores, side_by_side
 from earmark.progress import SILENT, Progress
 from earmark.store.store import ClipRow, EmbeddingStore
@@ -82,15 +82,20 @@ def embed_clips(
     Returns
     -------
     Extraction
-        With a failure for each clip that could not be embedded; the others are in the store.
+        With a failure for each clip that could not be embedded, in the order of `paths`; the others are in the store.
 
     Raises
     ------
     WeightsError
         If the model's weights cannot be had.
     StoreError
-        If the store cannot be written.
+        If the store is that of another fingerprint, or cannot be written.
     """
+    if store.fingerprint != model.fingerprint:
+        raise StoreError(
+            f"{store.folder}: holds embeddings of fingerprint {store.fingerprint.key[:16]}, not of {model.card.name} "
+            f"with {model.fingerprint.key[:16]}. Open a store for this model's fingerprint."
+        )
     started, count = time.perf_counter(), workers or cores()
     sha256, failures = _digests(paths, count, progress)
     missing: dict[str, Path] = {}
@@ -116,7 +121,7 @@ def embed_clips(
     failures |= {path: failures[missing[digest]] for path, digest in sha256.items() if missing.get(digest) in failures}
     return Extraction(
         {path: digest for path, digest in sha256.items() if path not in failures},
-        tuple(ClipFailure(path, _reason(path, text)) for path, text in failures.items()),
+        tuple(ClipFailure(path, _reason(path, failures[path])) for path in dict.fromkeys(paths) if path in failures),
         embedded,
         audio_seconds,
         time.perf_counter() - started,

@@ -49,7 +49,8 @@ class ClipFrames:
         return len(self.offsets) - 1
 
     def __getitem__(self, clip: int) -> NDArray[np.float32]:
-        """Return the frames of one clip, shape (frames, dimension)."""
+        """Return the frames of one clip, shape (frames, dimension); a negative index counts from the end."""
+        clip = range(len(self))[clip]
         return self.values[self.offsets[clip] : self.offsets[clip + 1]]
 
     @property

@@ -4,7 +4,7 @@
 
     store/
     └── yamnet-0123456789abcdef/         one folder a fingerprint
-        ├── fingerprint.json             its fields in full
+        ├── _fingerprint.json            its fields in full
         └── 5f0c….parquet                shards; a shard never changes once it is there
 
 A shard is written under a temporary name and renamed, so a reader sees all of it or nothing, any number of processes
@@ -17,8 +17,8 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,17 +27,20 @@ import numpy as np
 
 from earmark.embeddings import Fingerprint, FrameEmbeddings
 from earmark.errors import StoreError
+from earmark.files import TEMPORARY_PREFIX, replacing
 from earmark.store.frames import ClipFrames
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
 __all__ = ["ClipRow", "EmbeddingStore", "default_store_folder"]
 
-_TEMPORARY = ".writing-"
 _STALE_SECONDS = 24 * 3600
-_READ_ROWS = 64
+#: A row group, which is unpacked as a whole, holds so many clips or bytes at most, but at least one clip.
+_GROUP_ROWS = 64
+_GROUP_BYTES = 4 << 20
 
 
 def default_store_folder() -> Path:
@@ -103,15 +106,21 @@ class EmbeddingStore:
         return len(self._index)
 
     def duration_seconds(self, sha256: str) -> float:
-        """Length of a stored clip in seconds."""
+        """Length of a stored clip in seconds.
+
+        Raises
+        ------
+        StoreError
+            If the clip is not in the store.
+        """
+        self._check_held([sha256])
         return self._index[sha256].duration_seconds
 
     def refresh(self) -> None:
         """Take up the shards that other processes have written since."""
-        for shard in sorted(self.folder.glob("*.parquet")):
-            if shard.name.startswith(_TEMPORARY) or shard in self._seen:
-                continue
-            self._enter(shard, self._read(shard, ["clip_sha256", "n_frames", "duration_seconds"]))
+        for shard in self._shards():
+            if shard not in self._seen:
+                self._enter(shard, self._read(shard, ["clip_sha256", "n_frames", "duration_seconds"]))
 
     def write(self, rows: Sequence[ClipRow]) -> Path:
         """Write a shard and make it visible at once.
@@ -134,23 +143,26 @@ class EmbeddingStore:
         import pyarrow.parquet as pq
 
         table = _to_table(rows, self.fingerprint)
-        name = f"{uuid.uuid4().hex}.parquet"
-        shard, temporary = self.folder / name, self.folder / f"{_TEMPORARY}{name}"
+        shard = self.folder / f"{uuid.uuid4().hex}.parquet"
         try:
             self._make_folder()
-            with temporary.open("wb") as file:
-                pq.write_table(table, file, compression="zstd", row_group_size=_READ_ROWS, write_page_checksum=True)
+            with replacing(shard) as temporary, temporary.open("wb") as file:
+                pq.write_table(
+                    table,
+                    file,
+                    row_group_size=max(1, min(_GROUP_ROWS, _GROUP_BYTES * len(rows) // table.nbytes)),
+                    compression="zstd",
+                    use_dictionary=["fingerprint"],  # of floats that never repeat it is slow and large
+                    write_page_checksum=True,
+                )
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(shard)
         except OSError as error:
             raise StoreError(
                 f"{shard}: the embeddings of {len(rows)} clips could not be written "
                 f"({os.strerror(error.errno) if error.errno else error}). Make room on that disk, or name another "
                 "folder with --store (or EARMARK_CACHE); what was written before is kept."
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
         self._enter(shard, table)
         return shard
 
@@ -173,16 +185,15 @@ class EmbeddingStore:
         StoreError
             If a clip is not in the store or a shard is damaged.
         """
-        missing = [sha256 for sha256 in sha256s if sha256 not in self._index]
-        if missing:
-            raise StoreError(f"{self.folder}: holds no embeddings of {len(missing)} clips, the first is {missing[0]}.")
+        self._check_held(sha256s)
         counts = [self._index[sha256].frames for sha256 in sha256s]
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         places: dict[str, list[int]] = {}
         for position, sha256 in enumerate(sha256s):
             places.setdefault(sha256, []).append(position)
         values: np.ndarray[tuple[int, int], np.dtype[np.float32]] | None = None
-        for sha256, clip in self._clips({self._index[sha256].shard for sha256 in places}, places):
+        for sha256, frames in self._column("frames", places.keys()):
+            clip = frames.flatten().to_numpy().reshape(len(frames), -1)
             if values is None:
                 values = np.empty((int(offsets[-1]), clip.shape[1]), np.float32)
             for position in places[sha256]:
@@ -190,33 +201,60 @@ class EmbeddingStore:
         return ClipFrames(np.empty((0, 0), np.float32) if values is None else values, offsets)
 
     def times(self, sha256s: Sequence[str]) -> NDArray[np.float64]:
-        """Read the times of the frames of clips, in seconds, one clip after the other; shape (frames,)."""
-        found: dict[str, NDArray[np.float64]] = {}
-        for shard in sorted({self._index[sha256].shard for sha256 in sha256s}):
-            table = self._read(shard, ["clip_sha256", "times"])
-            for sha256, times in zip(table["clip_sha256"].to_pylist(), table["times"], strict=True):
-                if self._index[sha256].shard == shard:
-                    found[sha256] = times.values.to_numpy()
-        return np.concatenate([found[sha256] for sha256 in sha256s])
+        """Read the times of the frames of clips, in seconds, one clip after the other; shape (frames,).
 
-    def _clips(self, shards: set[Path], wanted: Mapping[str, object]) -> Iterator[tuple[str, np.ndarray]]:
-        import pyarrow.parquet as pq
+        Raises
+        ------
+        StoreError
+            If a clip is not in the store or a shard is damaged.
+        """
+        self._check_held(sha256s)
+        found = {sha256: times.to_numpy() for sha256, times in self._column("times", set(sha256s))}
+        return np.concatenate([np.empty(0), *(found[sha256] for sha256 in sha256s)])
 
-        for shard in sorted(shards):
-            with _damaged(shard), pq.ParquetFile(shard, page_checksum_verification=True) as file:
-                for batch in file.iter_batches(batch_size=_READ_ROWS, columns=["clip_sha256", "frames"]):
-                    names, frames = batch.column(0).to_pylist(), batch.column(1)
-                    for row, sha256 in enumerate(names):
-                        if sha256 in wanted and self._index[sha256].shard == shard:
-                            clip = frames[row].values
-                            flat = clip.flatten().to_numpy(zero_copy_only=False)
-                            yield sha256, flat.reshape(len(clip), -1)
+    def _check_held(self, sha256s: Sequence[str]) -> None:
+        missing = [sha256 for sha256 in sha256s if sha256 not in self._index]
+        if missing:
+            raise StoreError(
+                f"{self.folder}: holds no embeddings of {len(missing)} clips, the first is {missing[0]}. "
+                "Embed them first."
+            )
+
+    def _column(self, name: str, sha256s: Set[str]) -> Iterator[tuple[str, pa.Array]]:
+        """Read what clips have in one column of lists, shard by shard; each clip comes once."""
+        wanted: dict[Path, set[str]] = {}
+        for sha256 in sha256s:
+            wanted.setdefault(self._index[sha256].shard, set()).add(sha256)
+        for shard, left in sorted(wanted.items()):
+            with _opened(shard) as file:
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group, columns=["clip_sha256", name])
+                    for sha256, cell in zip(table["clip_sha256"].to_pylist(), table[name], strict=True):
+                        if sha256 in left and len(cell) == self._index[sha256].frames:
+                            left.remove(sha256)
+                            yield sha256, cell.values
+                if left:
+                    raise ValueError(f"{len(left)} of its clips cannot be found in it")
 
     def _read(self, shard: Path, columns: list[str]) -> pa.Table:
-        import pyarrow.parquet as pq
-
-        with _damaged(shard), pq.ParquetFile(shard, page_checksum_verification=True) as file:
+        with _opened(shard) as file:
             return file.read(columns=columns)
+
+    def _shards(self) -> list[Path]:
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder}: this folder of the embedding store cannot be read ({error.strerror}). Allow reading "
+                "it, or name another folder with --store (or EARMARK_CACHE)."
+            ) from error
+        return [
+            self.folder / name
+            for name in sorted(names)
+            if name.endswith(".parquet") and not name.startswith(TEMPORARY_PREFIX)
+        ]
 
     def _enter(self, shard: Path, table: pa.Table) -> None:
         columns = (table[name].to_pylist() for name in ("clip_sha256", "n_frames", "duration_seconds"))
@@ -227,29 +265,52 @@ class EmbeddingStore:
     def _make_folder(self) -> None:
         """Make the folder, describe it, and clear away what processes killed long ago left unfinished."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        facts = self.folder / "fingerprint.json"
+        facts = self.folder / "_fingerprint.json"
         if not facts.exists():
-            temporary = self.folder / f"{_TEMPORARY}{uuid.uuid4().hex}.json"
-            temporary.write_text(self.fingerprint.to_json() + "\n", encoding="utf-8")
-            temporary.replace(facts)
-        for left in self.folder.glob(f"{_TEMPORARY}*"):
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-                left.unlink(missing_ok=True)
+            with replacing(facts) as temporary:
+                temporary.write_text(self.fingerprint.to_json() + "\n", encoding="utf-8")
+        for left in self.folder.glob(f"{TEMPORARY_PREFIX}*"):
+            with suppress(OSError):  # another writer has just renamed it, or another user owns it
+                if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                    left.unlink()
 
 
 @contextmanager
-def _damaged(shard: Path) -> Iterator[None]:
-    """Turn what pyarrow raises over a broken file into an error that says what to do."""
+def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
+    """Open a shard, and turn what pyarrow raises over a broken file into an error that says what to do."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
-        yield
-    except (pa.ArrowException, OSError, KeyError) as error:
+        with pq.ParquetFile(shard, page_checksum_verification=True) as file:
+            # Checksums guard the pages but not the footer, which names the columns.
+            frames = file.schema_arrow.field("frames").type
+            dimension = getattr(getattr(frames, "value_type", None), "list_size", 0)
+            if not file.schema_arrow.equals(_schema(dimension)):
+                raise pa.ArrowInvalid("its columns are not those of an embedding store")
+            yield file
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StoreError(
             f"{shard}: this shard of the embedding store is damaged ({reason}). Delete this one file and run again: "
             "only the clips it held are embedded anew, all other shards stay as they are."
         ) from error
+
+
+def _schema(dimension: int) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        {
+            "clip_sha256": pa.string(),
+            "fingerprint": pa.string(),
+            "source": pa.string(),
+            "duration_seconds": pa.float64(),
+            "n_frames": pa.int32(),
+            "times": pa.list_(pa.float64()),
+            "frames": pa.list_(pa.list_(pa.float32(), dimension)),
+        }
+    )
 
 
 def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
@@ -264,17 +325,16 @@ def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
     flat = pa.array(np.concatenate([clip.values for clip in clips]).reshape(-1), pa.float32())
     borders = pa.array(np.concatenate([[0], np.cumsum([len(clip) for clip in clips])]), pa.int32())
     times = pa.array(np.concatenate([clip.times for clip in clips]), pa.float64())
-    table = pa.table(
-        {
-            "clip_sha256": pa.array([row.sha256 for row in rows], pa.string()),
-            "fingerprint": pa.array([fingerprint.key] * len(rows), pa.string()),
-            "source": pa.array([row.source for row in rows], pa.string()),
-            "duration_seconds": pa.array([clip.duration_seconds for clip in clips], pa.float64()),
-            "n_frames": pa.array([len(clip) for clip in clips], pa.int32()),
-            "times": pa.ListArray.from_arrays(borders, times),
-            "frames": pa.ListArray.from_arrays(borders, pa.FixedSizeListArray.from_arrays(flat, dimension)),
-        }
-    )
+    columns = {
+        "clip_sha256": [row.sha256 for row in rows],
+        "fingerprint": [fingerprint.key] * len(rows),
+        "source": [row.source for row in rows],
+        "duration_seconds": [clip.duration_seconds for clip in clips],
+        "n_frames": [len(clip) for clip in clips],
+        "times": pa.ListArray.from_arrays(borders, times),
+        "frames": pa.ListArray.from_arrays(borders, pa.FixedSizeListArray.from_arrays(flat, dimension)),
+    }
+    table = pa.table(columns, _schema(dimension))
     return table.replace_schema_metadata(
         {
             "earmark": version("earmark"),

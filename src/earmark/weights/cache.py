@@ -3,22 +3,22 @@
 Two environment variables decide. `EARMARK_CACHE` names the folder, else it is the user's cache folder by the
 XDG base directory specification (on macOS `~/Library/Caches`). `EARMARK_OFFLINE=1` forbids every download.
 
-Files appear in the cache complete or not at all: they are written in a private folder beside their target and
-renamed, so that any number of processes may do the same work at once, and one that is killed breaks nothing.
+Files appear in the cache complete or not at all, so that any number of processes may do the same work at once,
+and one that is killed breaks nothing.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from earmark.errors import SettingsError, WeightsError
+from earmark.files import replacing
 
-__all__ = ["cache_directory", "offline", "replacing"]
+__all__ = ["cache_directory", "into_cache", "offline"]
 
 _YES = frozenset({"1", "true", "yes"})
 _NO = frozenset({"", "0", "false", "no"})
@@ -66,7 +66,7 @@ def offline() -> bool:
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def into_cache(target: Path) -> Iterator[Path]:
     """Give a path to write to, and rename the file there to `target` if all went well.
 
     Parameters
@@ -77,7 +77,7 @@ def replacing(target: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        A path of the same file name, alone in a folder of its own.
+        A path beside the target, with its ending.
 
     Raises
     ------
@@ -86,10 +86,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as folder:
-            partial = Path(folder) / target.name
+        with replacing(target) as partial:
             yield partial
-            os.replace(partial, target)
     except OSError as error:
         raise WeightsError(
             f"Cannot write {target}: {error.strerror or error}. Make room or allow writing there, "

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import WeightsError
-from earmark.weights.cache import cache_directory, replacing
+from earmark.weights.cache import cache_directory, into_cache
 from earmark.weights.recipes import RECIPES, Recipe, Tensors
 from earmark.weights.sources import read_source
 
@@ -175,7 +175,7 @@ def _make(recipe: Recipe, path: Path) -> None:
     }
     # safetensors writes memory as it lies, so it must lie in C order.
     content = save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, metadata=facts)
-    with replacing(path) as partial:
+    with into_cache(path) as partial:
         partial.write_bytes(content)
 
 

