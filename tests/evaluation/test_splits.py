@@ -385,3 +385,15 @@ def test_a_validation_part_that_lacks_a_class_is_refused():
     parts = np.array(["train"] * 5 + ["validation"] * 3 + ["test"] * 2 + ["train"] * 8 + ["test"] * 2)
     with pytest.raises(DatasetError, match="no clip of class 'class 1' is left for validation"):
         make_folds(clips_of([10, 10], splits=parts), "fixed", SplitSettings())
+
+
+def test_train_fractions_share_validation_and_test_sets():
+    clips = Clips(np.repeat(["a", "b"], 40), np.arange(80).astype(str))
+    made = [
+        make_folds(clips, "clips", SplitSettings(train_fraction=share, validation_fraction=0.2, balanced_test=True))
+        for share in (0.1, 0.5)
+    ]
+    for few, many in zip(*made, strict=True):
+        np.testing.assert_array_equal(few.test, many.test)
+        np.testing.assert_array_equal(few.validation, many.validation)
+        assert len(few.train) < len(many.train)

@@ -265,7 +265,7 @@ def compare(
         models=models,
         classifiers=classifiers,
         fusions=fusions,
-        splits=list(dict.fromkeys(fold_set.split for fold_set in fold_sets)),
+        fold_sets=fold_sets,
         train_fractions=fractions,
         settings=settings,
         leak_checks=leak_checks,

@@ -19,6 +19,7 @@ from earmark.evaluation.system import LIKELIHOODS
 if TYPE_CHECKING:
     from earmark.datasets import Dataset
     from earmark.embeddings import EmbeddingModel
+    from earmark.evaluation.comparison import FoldSet
     from earmark.evaluation.leaks import LeakCheck
 
 __all__ = ["describe_dataset", "describe_protocol", "versions"]
@@ -31,7 +32,7 @@ def describe_protocol(
     models: Sequence[EmbeddingModel],
     classifiers: Sequence[str],
     fusions: Sequence[str],
-    splits: Sequence[str],
+    fold_sets: Sequence[FoldSet],
     train_fractions: Sequence[float | None],
     settings: SplitSettings,
     leak_checks: Sequence[LeakCheck],
@@ -44,6 +45,9 @@ def describe_protocol(
         Ready for JSON.
     """
     cards = {card.name: card for card in list_classifiers()}
+    splits = list(dict.fromkeys(fold_set.split for fold_set in fold_sets))
+    validated = any(len(fold.validation) for fold_set in fold_sets for fold in fold_set.folds)
+    likelihoods = "platt" if validated else "sigmoid"
     return {
         "name": "earmark",
         "splits": {split: SPLITS[split] for split in splits},
@@ -54,7 +58,7 @@ def describe_protocol(
         "balanced_test": settings.balanced_test,
         "scaling": "each embedding value to [0, 1] by minimum and maximum of the training rows",
         "fusions": {fusion: FUSIONS[fusion] for fusion in fusions},
-        "likelihoods": _describe_likelihoods(splits, settings),
+        "likelihoods": f"{likelihoods}: {LIKELIHOODS[likelihoods]}",
         "classifiers": {name: dict(cards[name].settings) for name in classifiers},
         "metrics": "file-wise accuracy, balanced accuracy, macro F1; mean and deviation over folds and repeats",
         "interval": INTERVAL,
@@ -93,14 +97,6 @@ def describe_dataset(dataset: Dataset, seconds: float) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose numbers enter a result."""
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
-
-
-def _describe_likelihoods(splits: Sequence[str], settings: SplitSettings) -> str:
-    sigmoid, platt = (f"{name}: {LIKELIHOODS[name]}" for name in ("sigmoid", "platt"))
-    if settings.validation_fraction > 0:
-        return platt
-    # Whether a fixed split has a validation part is up to the data set.
-    return f"{sigmoid}. Where the fixed split has validation clips, {platt}" if "fixed" in splits else sigmoid
 
 
 def _describe_embedding(model: EmbeddingModel) -> dict[str, Any]:

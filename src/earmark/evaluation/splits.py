@@ -153,13 +153,15 @@ def make_folds(clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
     made = []
     for repeat in range(settings.repeats):
         generator = np.random.default_rng([settings.seed, repeat])
-        for name, train, test in _parts(clips, split, settings, together, generator):
-            train, validation = _set_validation_aside(clips, train, together, settings, generator)
+        for number, (name, train, test) in enumerate(_parts(clips, split, settings, together, generator)):
+            # One generator for each purpose: how many clips are trained on changes neither validation nor test sets.
+            aside, drawing, balancing = np.random.default_rng([settings.seed, repeat, number]).spawn(3)
+            train, validation = _set_validation_aside(clips, train, together, settings, aside)
             if split == "fixed" and clips.splits is not None:
                 validation = np.union1d(validation, np.flatnonzero(clips.splits == "validation"))
-            train = _draw_training(clips, train, settings, generator)
+            train = _draw_training(clips, train, settings, drawing)
             if settings.balanced_test:
-                test = _balance(clips, test, generator)
+                test = _balance(clips, test, balancing)
             if not len(test):
                 raise DatasetError(f"fold {name}: there are no test clips. Check the column that splits the data set.")
             _check_classes(clips, name, train, "training", "Use fewer folds, a larger train fraction,")
