@@ -1,5 +1,6 @@
 """The main job from Python: a folder of sounds in, an honest comparison out."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -136,3 +137,31 @@ def test_too_many_folds_are_refused_before_any_work(sounds, tmp_path):
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(EarmarkError, match="holds no comparison"):
         earmark.Comparison.load(tmp_path)
+
+
+def test_likelihoods_are_chosen_and_said(sounds, store):
+    said = []
+
+    class Listener:
+        def say(self, message):
+            said.append(message)
+
+        def step(self, title, total, unit):
+            return contextlib.nullcontext(lambda done=1, audio_seconds=0.0: None)
+
+    platt = earmark.compare(sounds, validation_fraction=0.2, store=store, progress=Listener())
+    assert platt.protocol["likelihoods"].startswith("platt")
+    assert "as few as 2 validation clips" in said[0]
+    plain = earmark.compare(sounds, validation_fraction=0.2, likelihoods="sigmoid", store=store)
+    assert plain.protocol["likelihoods"].startswith("sigmoid")
+    with pytest.raises(SettingsError, match="needs validation clips"):
+        earmark.compare(sounds, likelihoods="platt", store=store)
+
+
+def test_a_table_may_say_that_it_is_synthetic(sounds, store, tmp_path):
+    paths = sorted(sounds.rglob("*.wav"))
+    table = pd.DataFrame({"path": paths, "label": [path.parent.name for path in paths], "synthetic": "true"})
+    table.to_csv(tmp_path / "made.csv", index=False)
+    comparison = earmark.compare(tmp_path / "made.csv", store=store)
+    comparison.save(tmp_path / "out")
+    assert "synthetic" in (tmp_path / "out" / "table.md").read_text()

@@ -194,3 +194,20 @@ def test_a_closed_pipe_is_no_error(sounds, store, model):
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("path,time")
     assert "Traceback" not in done.stderr
+
+
+def test_a_fixed_test_set_is_compared_and_reported(sounds, store, tmp_path):
+    paths = sorted(sounds.rglob("*.wav"))
+    table = pd.DataFrame({"path": paths, "label": [path.parent.name for path in paths]})
+    table["split"] = ["test" if int(path.stem) > 6 else "train" for path in paths]
+    table.to_csv(tmp_path / "fixed.csv", index=False)
+    done = run("compare", tmp_path / "fixed.csv", "--fusion", "late", "--store", store, "-o", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "±" not in done.stdout.partition("Interval")[0]
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_nothing_readable_is_an_error_even_when_skipping(model, store, tmp_path):
+    (tmp_path / "bad.wav").write_bytes(b"")
+    for command in (("predict", model, tmp_path / "bad.wav"), ("embed", tmp_path / "bad.wav", "-o", tmp_path / "out")):
+        assert run(*command, "--store", store, "--on-error", "skip").exit_code == 1

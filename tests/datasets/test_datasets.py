@@ -131,8 +131,8 @@ def test_check_names_everything_that_is_wrong(clips, write_sound, tmp_path):
         ("conflicting labels", "audio/b1.wav"),
         ("group straddles labels", "x"),
         ("group straddles labels", "y"),
-        ("few clips", "a"),
-        ("few clips", "b"),
+        ("few groups", "a"),
+        ("few groups", "b"),
     }
     assert report.serious
     assert [finding.serious for finding in report.findings] == sorted(

@@ -51,7 +51,7 @@ def test_every_class_has_its_clips_and_no_two_are_alike(table):
     rows = read(table)
     assert Counter(row["label"] for row in rows) == dict.fromkeys(PUCK_CLASSES, 12)
     assert len(set(all_bytes(table.parent / "audio").values())) == 60
-    assert [sorted(row) for row in rows[:1]] == [["group", "label", "n_hits", "path", "snr_db"]]
+    assert [sorted(row) for row in rows[:1]] == [["group", "label", "n_hits", "path", "snr_db", "synthetic"]]
     for row in rows:
         info = soundfile.info(table.parent / row["path"])
         assert (info.samplerate, info.frames, info.channels, info.subtype) == (22_050, 66_150, 1, "PCM_16")

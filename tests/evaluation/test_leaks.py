@@ -40,7 +40,9 @@ def test_planted_copies_are_counted():
     contents[11] = contents[13]  # two equal test clips are no leak
     check = check_leaks(Clips(LABELS, contents), halves(), "official")
     assert not check.ok
-    assert check.sentences == ("split by official, same content: 3 of 10 test clips also stand in training",)
+    assert check.sentences == (
+        "split by official, same content: 3 of 10 test clips have equal bytes with training clips",
+    )
 
 
 def test_planted_groups_are_counted():
@@ -51,7 +53,7 @@ def test_planted_groups_are_counted():
     assert not check.ok
     assert check.sentences == (
         "split by clips, same content: none on both sides",
-        "split by clips, same group: 2 of 10 test clips also stand in training",
+        "split by clips, same group: 2 of 10 test clips share a group with training clips",
     )
 
 
@@ -61,14 +63,14 @@ def test_validation_clips_count_as_training(kind):
     keys[kind][3] = keys[kind][8]
     check = check_leaks(Clips(LABELS, **keys), halves(validation=[8]), "fixed")
     assert not check.ok
-    assert "1 of 10 test clips also stand in training" in " ".join(check.sentences)
+    assert "1 of 10 test clips have equal bytes with training clips" in " ".join(check.sentences)
 
 
 def test_a_clip_that_leaks_in_several_folds_is_counted_once():
     contents = distinct()
     contents[1] = contents[0]
     check = check_leaks(Clips(LABELS, contents), halves() * 2, "clips")
-    assert check.sentences == ("split by clips, same content: 1 of 10 test clips also stand in training",)
+    assert check.sentences == ("split by clips, same content: 1 of 10 test clips have equal bytes with training clips",)
 
 
 def test_a_split_by_clips_is_told_of_its_groups_and_a_split_by_groups_is_ok():

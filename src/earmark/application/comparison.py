@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from earmark.embeddings import load_embedding
 from earmark.errors import ClipFailure, ClipsLeftOut, EarmarkError, SettingsError
 from earmark.evaluation import (
     FUSIONS,
+    LIKELIHOODS,
     SPLITS,
     Clips,
     FoldSet,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Comparison", "compare"]
+
+#: Platt scaling on fewer validation clips of a class than this is remarked upon.
+FEW_VALIDATION_CLIPS = 20
 
 _TABLES = {"results": "results.parquet", "predictions": "predictions.parquet"}
 
@@ -174,6 +179,7 @@ def compare(
     train_fractions: Sequence[float] | None = None,
     validation_fraction: float = 0.0,
     balanced_test: bool = False,
+    likelihoods: Literal["auto", "sigmoid", "platt"] = "auto",
     seed: int = 0,
     store: str | Path | None = None,
     workers: int | None = None,
@@ -197,9 +203,12 @@ def compare(
     train_fractions : sequence of float, optional
         Shares of all clips to train on, each tried; by default all that is not tested or validated on.
     validation_fraction : float
-        Share of all clips for Platt scaling of SVM decision values.
+        Share of all clips that is set aside from training, for Platt scaling.
     balanced_test : bool
         Whether test sets are balanced at random.
+    likelihoods : {"auto", "sigmoid", "platt"}
+        How decision values of an SVM become likelihoods: by a fixed logistic function, or by one fitted on validation
+        clips (Platt scaling); by default the latter where there are validation clips.
     seed : int
         Seed of everything random: same seed, same result.
     store : str or Path, optional
@@ -229,7 +238,7 @@ def compare(
     WeightsError, StoreError
         If weights cannot be had, or embeddings cannot be kept.
     """
-    _check_names(embeddings, classifiers, fusions, splits or (), on_error)
+    _check_names(embeddings, classifiers, fusions, splits or (), likelihoods, on_error)
     dataset = load_dataset(data)
     for note in dataset.notes:
         progress.say(note)
@@ -246,6 +255,7 @@ def compare(
     dataset, left_out = _leave_out(dataset, list(extractions.values()), on_error)
     sha256 = [extractions[models[0].card.name].sha256[path] for path in dataset.paths]
     fold_sets, leak_checks = _fold_sets(dataset, np.array(sha256), splits, fractions, settings)
+    chosen = _choose_likelihoods(likelihoods, dataset, fold_sets, progress)
     outcomes = [
         compare_systems(
             dataset,
@@ -254,6 +264,7 @@ def compare(
             classifiers,
             fusions,
             fold_sets,
+            platt=chosen == "platt",
             seed=seed,
             workers=workers,
             progress=progress,
@@ -268,6 +279,7 @@ def compare(
         fold_sets=fold_sets,
         train_fractions=fractions,
         settings=settings,
+        likelihoods=chosen,
         leak_checks=leak_checks,
     )
     protocol |= {"dataset": describe_dataset(dataset, seconds), "left_out": left_out, "command": command}
@@ -275,7 +287,12 @@ def compare(
 
 
 def _check_names(
-    embeddings: Sequence[str], classifiers: Sequence[str], fusions: Sequence[str], splits: Sequence[str], on_error: str
+    embeddings: Sequence[str],
+    classifiers: Sequence[str],
+    fusions: Sequence[str],
+    splits: Sequence[str],
+    likelihoods: str,
+    on_error: str,
 ) -> None:
     """Refuse unknown names before any work is done; those of embeddings are looked at when they are loaded."""
     for what, names in (("embedding", embeddings), ("classifier", classifiers), ("fusion", fusions)):
@@ -287,6 +304,8 @@ def _check_names(
                 raise SettingsError(f"there is no {what} {name!r}. There are: {', '.join(known)}.")
     for name in classifiers:
         make_classifier(name, seed=0)
+    if likelihoods not in ("auto", *LIKELIHOODS):
+        raise SettingsError(f"likelihoods must be 'auto', 'sigmoid' or 'platt', got {likelihoods!r}.")
     if on_error not in ("raise", "skip"):
         raise SettingsError(f"on_error must be 'raise' or 'skip', got {on_error!r}.")
 
@@ -312,6 +331,24 @@ def _fold_sets(
         full = make_folds(clips, split, replace(settings, train_fraction=None))
         checks.append(check_leaks(clips, full, split))
     return fold_sets, checks
+
+
+def _choose_likelihoods(
+    wanted: str, dataset: Dataset, fold_sets: Sequence[FoldSet], progress: Progress
+) -> Literal["sigmoid", "platt"]:
+    """Take Platt scaling where there are clips for it, and say so when they are few."""
+    aside = [dataset.labels[fold.validation].tolist() for fold_set in fold_sets for fold in fold_set.folds]
+    if wanted == "platt" and not all(aside):
+        raise SettingsError("Platt scaling needs validation clips: give a validation fraction, such as 0.1.")
+    if wanted == "sigmoid" or not all(aside):
+        return "sigmoid"
+    fewest = min(min(Counter(labels).values()) for labels in aside)
+    if fewest < FEW_VALIDATION_CLIPS:
+        progress.say(
+            f"Platt scaling is fitted on as few as {fewest} validation clips of a class, which can do harm: "
+            "compare with --likelihoods sigmoid."
+        )
+    return "platt"
 
 
 def _leave_out(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from earmark.application import Comparison
 
 __all__ = ["compare", "show"]
+
+
+class Likelihoods(StrEnum):
+    """Where the likelihoods of an SVM come from."""
+
+    auto = "auto"
+    sigmoid = "sigmoid"
+    platt = "platt"
 
 
 @friendly
@@ -49,11 +58,14 @@ def compare(
         ),
     ] = "",
     validation_fraction: Annotated[
-        float, typer.Option("--validation-fraction", help="Share of all clips for Platt scaling of the SVM.")
+        float, typer.Option("--validation-fraction", help="Share of all clips set aside for Platt scaling.")
     ] = 0.0,
     balanced_test: Annotated[
         bool, typer.Option("--balanced-test", help="Balance the classes of test sets at random.")
     ] = False,
+    likelihoods: Annotated[
+        Likelihoods, typer.Option("--likelihoods", help="How SVM decision values become likelihoods.")
+    ] = Likelihoods.auto,
     seed: Seed = 0,
     store: Store = None,
     workers: Workers = None,
@@ -76,6 +88,7 @@ def compare(
         train_fractions=_fractions(train_fraction) or None,
         validation_fraction=validation_fraction,
         balanced_test=balanced_test,
+        likelihoods=likelihoods.value,
         seed=seed,
         store=store,
         workers=workers,

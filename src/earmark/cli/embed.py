@@ -26,7 +26,7 @@ class Format(StrEnum):
 @friendly
 def embed(
     audio: Annotated[
-        list[Path], typer.Argument(metavar="AUDIO...", help="Audio files, or folders of them.", show_default=False)
+        list[Path], typer.Argument(metavar="AUDIO", help="Audio files, or folders of them.", show_default=False)
     ],
     embedding: Embedding = "yamnet",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the embeddings.")] = Path("embeddings"),
@@ -49,7 +49,7 @@ def embed(
     paths = find_recordings(audio)
     kept = EmbeddingStore(store or default_store_folder(), model.fingerprint)
     done = embed_clips(paths, model, kept, workers=workers, progress=terminal)
-    if done.failures and on_error is OnError.stop:
+    if done.failures and (on_error is OnError.stop or not done.sha256):
         raise ClipsLeftOut(done.failures, len(paths))
     export = export_npz if format is Format.npz else export_parquet
     written = export(kept, done.sha256, output)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from earmark.cli.terminal import Terminal, friendly
+
+if TYPE_CHECKING:
+    from earmark.embeddings import EmbeddingCard
 
 __all__ = ["embeddings"]
 
@@ -15,7 +18,7 @@ __all__ = ["embeddings"]
 @friendly
 def embeddings(
     pattern: Annotated[
-        str, typer.Argument(metavar="[PATTERN]", help="Shell pattern of names; one exact name shows its whole card.")
+        str, typer.Argument(metavar="PATTERN", help="Shell pattern of names; one exact name shows its whole card.")
     ] = "*",
 ) -> None:
     """List the embeddings, or show the card of one."""
@@ -23,7 +26,12 @@ def embeddings(
 
     from earmark.embeddings import list_embeddings
     from earmark.errors import SettingsError
-    from earmark.weights import is_cached
+    from earmark.weights import RECIPES, is_cached
+
+    def cached(card: EmbeddingCard) -> str:
+        if card.weights_id not in RECIPES:
+            return "by its package"
+        return "yes" if is_cached(card.weights_id) else "no, fetched at the first use"
 
     cards = list_embeddings(pattern)
     if not cards:
@@ -35,7 +43,7 @@ def embeddings(
         for name, value in asdict(cards[0]).items():
             if value:
                 facts.add_row(f"[bold]{name.replace('_', ' ')}[/]", str(value))
-        facts.add_row("[bold]cached[/]", "yes" if is_cached(cards[0].weights_id) else "no, fetched at the first use")
+        facts.add_row("[bold]cached[/]", cached(cards[0]))
         out.print(facts)
         return
     table = Table()
@@ -45,5 +53,5 @@ def embeddings(
         )
     for card in cards:
         numbers = (str(card.dimension), str(card.sample_rate), f"{card.window_seconds:g}", f"{card.hop_seconds:g}")
-        table.add_row(card.name, *numbers, card.weights_licence, "yes" if is_cached(card.weights_id) else "no")
+        table.add_row(card.name, *numbers, card.weights_licence, cached(card))
     out.print(table)

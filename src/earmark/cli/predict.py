@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from earmark.cli.options import OnError, OnErrorOption, Quiet, Store, Verbose, Workers
 from earmark.cli.recordings import find_recordings
 from earmark.cli.terminal import Terminal, friendly
+from earmark.errors import ClipsLeftOut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +33,7 @@ class Format(StrEnum):
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Written by earmark train.", show_default=False)],
     audio: Annotated[
-        list[Path], typer.Argument(metavar="AUDIO...", help="Audio files, or folders of them.", show_default=False)
+        list[Path], typer.Argument(metavar="AUDIO", help="Audio files, or folders of them.", show_default=False)
     ],
     frames: Annotated[bool, typer.Option("--frames", help="One row a frame instead of one a recording.")] = False,
     format: Annotated[  # noqa: A002 - the option's name
@@ -52,10 +54,12 @@ def predict(
     done = classifier.classify(
         paths, frames=frames, on_error="skip" if on_error is OnError.skip else "raise", progress=terminal
     )
+    if done.table.empty:
+        raise ClipsLeftOut(done.failures, len(paths))
     if format is Format.csv:
         sys.stdout.write(done.table.to_csv(index=False, float_format="%.6g"))
     elif format is Format.json:
-        sys.stdout.write(done.table.to_json(orient="records", indent=2, double_precision=6) + "\n")
+        sys.stdout.write(json.dumps(done.table.round(6).to_dict("records"), indent=2, ensure_ascii=False) + "\n")
     else:
         _show(done.table, terminal)
     if done.failures:

@@ -104,7 +104,7 @@ def friendly(command: Callable[Parameters, Result]) -> Callable[Parameters, Resu
             raise SystemExit(1) from error
         except KeyboardInterrupt as error:
             sys.stderr.write(
-                "\nStopped. All clips that were finished are kept in the store: run the same command again to go on.\n"
+                "\nStopped. Embeddings of finished clips are kept in the store: run the same command again to go on.\n"
             )
             raise SystemExit(130) from error
         except BrokenPipeError as error:

@@ -58,6 +58,6 @@ def train(
         terminal.failures(model.failures_, len(dataset))
     model.save(output)
     counts = ", ".join(f"{label} {count}" for label, count in sorted(model.trained_on_.items()))
-    terminal.out.print(f"Trained {classifier} on {embedding} ({fusion} fusion): {counts}", markup=False)
+    terminal.out.print(f"Trained {classifier} on {embedding} ({fusion} fusion): {counts}", markup=False, soft_wrap=True)
     terminal.out.print(f"Classifier: {output}", markup=False, soft_wrap=True)
     terminal.say(f"Use it: earmark predict {output} RECORDING...")

@@ -34,7 +34,7 @@ class Finding:
     ----------
     kind : str
         ``"unreadable"``, ``"silent"``, ``"clipped"``, ``"too short"``, ``"duplicate"``, ``"conflicting labels"``,
-        ``"group straddles labels"``, ``"few clips"`` or ``"note"``.
+        ``"group straddles labels"``, ``"few clips"``, ``"few groups"`` or ``"note"``.
     subject : str
         Path of the clip, or name of the class or group.
     detail : str
@@ -121,11 +121,7 @@ def check_dataset(
             advance(1, outcome.seconds)
     findings += _duplicates(heard, labels) + _straddling_groups(dataset)
     counts = Counter(dataset.labels.tolist())
-    findings += [
-        Finding("few clips", label, f"{count} clips are fewer than the {folds} folds", serious=True)
-        for label, count in counts.items()
-        if count < folds
-    ]
+    findings += _few(dataset, folds)
     findings.sort(key=lambda finding: (not finding.serious, finding.kind, finding.subject))
     return CheckReport(
         {label: counts[label] for label in dataset.classes},
@@ -186,6 +182,18 @@ def _duplicates(heard: dict[str, _Heard], labels: dict[str, str]) -> list[Findin
         else:
             findings.append(Finding("duplicate", names[0], f"same bytes as {', '.join(names[1:])}", serious=False))
     return findings
+
+
+def _few(dataset: Dataset, folds: int) -> list[Finding]:
+    """Find classes with fewer clips (or groups) than folds, unless the data set brings its folds."""
+    if dataset.has("fold") or dataset.has("split"):
+        return []
+    unit, what = ("group", "groups") if dataset.has("group") else ("path", "clips")
+    return [
+        Finding(f"few {what}", str(label), f"{count} {what} for {folds} folds", serious=True)
+        for label, count in dataset.clips.groupby("label")[unit].nunique().items()
+        if count < folds
+    ]
 
 
 def _straddling_groups(dataset: Dataset) -> list[Finding]:

@@ -271,5 +271,5 @@ def _write_wave(path: Path, samples: NDArray[np.float64]) -> None:
 def _write_table(path: Path, rows: list[tuple[str, str, str, int, float]]) -> None:
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("path", "label", "group", "n_hits", "snr_db"))
-        writer.writerows(rows)
+        writer.writerow(("path", "label", "group", "n_hits", "snr_db", "synthetic"))
+        writer.writerows((*row, "true") for row in rows)

@@ -29,7 +29,8 @@ def read_table(file: str | Path, card: DatasetCard | None = None) -> Dataset:
     file : str or Path
         CSV, TSV or Parquet with the columns ``path`` (relative to the table's folder, or absolute) and ``label``, and
         where they are known ``group`` (clips of one group are never split between training and test), ``fold``
-        (official folds) and ``split`` (``train``, ``validation`` or ``test``). Other columns are kept as metadata.
+        (official folds) and ``split`` (``train``, ``validation`` or ``test``). Other columns are kept as metadata; if
+        one is called ``synthetic`` and holds a ``true``, every table says that the data are synthetic.
     card : DatasetCard, optional
         Facts about the data set; by default its name is the file's.
 
@@ -68,7 +69,8 @@ def read_table(file: str | Path, card: DatasetCard | None = None) -> Dataset:
             f"{file}: {len(absent)} of {len(clips)} files do not exist, the first is {_row(clips, absent[0])}. "
             f"Relative paths start from {file.parent}."
         )
-    return Dataset(card or DatasetCard(name=file.stem), file.parent, clips)
+    made_up = "synthetic" in clips and clips["synthetic"].astype(str).str.lower().isin(["1", "true", "yes"]).any()
+    return Dataset(card or DatasetCard(name=file.stem, synthetic=bool(made_up)), file.parent, clips)
 
 
 def _load(file: Path) -> pd.DataFrame:

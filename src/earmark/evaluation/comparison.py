@@ -99,6 +99,7 @@ def compare_systems(
     fusions: Sequence[str],
     fold_sets: Sequence[FoldSet],
     *,
+    platt: bool = False,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress = SILENT,
@@ -116,7 +117,9 @@ def compare_systems(
     classifiers, fusions : sequence of str
         Names.
     fold_sets : sequence of FoldSet
-        Folds to run on. Where a fold has validation clips, SVM likelihoods are Platt-scaled on them.
+        Folds to run on.
+    platt : bool
+        Whether SVM likelihoods are Platt-scaled on the validation clips of each fold, which must then have some.
     seed : int
         Every training draws its random numbers from this seed, its repeat and its fold.
     workers : int, optional
@@ -140,7 +143,7 @@ def compare_systems(
     rows = {fusion: pool(frames, fusion) for fusion in fusions}
 
     def run(job: int) -> tuple[dict[str, Any], pd.DataFrame]:
-        return _run(dataset, rows[jobs[job].fusion], jobs[job])
+        return _run(dataset, rows[jobs[job].fusion], jobs[job], platt=platt)
 
     done: dict[int, tuple[dict[str, Any], pd.DataFrame]] = {}
     with progress.step(f"Training and testing on {embedding}", len(jobs), "fits") as advance:
@@ -150,12 +153,12 @@ def compare_systems(
     return _collect(dataset.card.name, [done[job] for job in range(len(jobs))])
 
 
-def _run(dataset: Dataset, rows: ClipFrames, job: _Job) -> tuple[dict[str, Any], pd.DataFrame]:
+def _run(dataset: Dataset, rows: ClipFrames, job: _Job, *, platt: bool) -> tuple[dict[str, Any], pd.DataFrame]:
     import pandas as pd
 
     started, fold, labels = time.perf_counter(), job.fold, dataset.labels
     system = System(job.classifier, job.fusion, job.seed)
-    held = (rows.take(fold.validation), labels[fold.validation]) if len(fold.validation) else None
+    held = (rows.take(fold.validation), labels[fold.validation]) if platt else None
     system.fit(rows.take(fold.train), labels[fold.train], held)
     likelihoods = system.likelihoods(rows.take(fold.test))
     predicted = system.classes[likelihoods.argmax(axis=1)]

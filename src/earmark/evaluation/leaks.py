@@ -44,16 +44,18 @@ def check_leaks(clips: Clips, folds: Sequence[Fold], split: str) -> LeakCheck:
     -------
     LeakCheck
     """
-    kinds = [("same content", clips.contents)]
+    kinds = [("same content", "have equal bytes", clips.contents)]
     if clips.groups is not None:
-        kinds.append(("same group", clips.groups))
+        kinds.append(("same group", "share a group", clips.groups))
     ok, sentences = True, []
-    for kind, keys in kinds:
+    for kind, what, keys in kinds:
         leaking = {int(clip) for fold in folds for clip in _leaking(keys, fold)}
         tested = {int(clip) for fold in folds for clip in fold.test}
         ok = ok and not leaking
         found = (
-            f"{len(leaking)} of {len(tested)} test clips also stand in training" if leaking else "none on both sides"
+            f"{len(leaking)} of {len(tested)} test clips {what} with training clips"
+            if leaking
+            else "none on both sides"
         )
         sentences.append(f"split by {split}, {kind}: {found}")
     return LeakCheck(ok, tuple(sentences))

@@ -35,6 +35,7 @@ def describe_protocol(
     fold_sets: Sequence[FoldSet],
     train_fractions: Sequence[float | None],
     settings: SplitSettings,
+    likelihoods: str,
     leak_checks: Sequence[LeakCheck],
 ) -> dict[str, Any]:
     """Write the protocol of a comparison down.
@@ -46,8 +47,6 @@ def describe_protocol(
     """
     cards = {card.name: card for card in list_classifiers()}
     splits = list(dict.fromkeys(fold_set.split for fold_set in fold_sets))
-    validated = any(len(fold.validation) for fold_set in fold_sets for fold in fold_set.folds)
-    likelihoods = "platt" if validated else "sigmoid"
     return {
         "name": "earmark",
         "splits": {split: SPLITS[split] for split in splits},
@@ -85,7 +84,7 @@ def describe_dataset(dataset: Dataset, seconds: float) -> dict[str, Any]:
     """
     counts = Counter(dataset.labels.tolist())
     return asdict(dataset.card) | {
-        "root": str(dataset.root),
+        "root": str(dataset.root.resolve()),
         "clips": len(dataset),
         "classes": {label: counts[label] for label in dataset.classes},
         "hours": seconds / 3600,

@@ -25,8 +25,8 @@ def summarise(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row for each system, in the order of the results: the columns of `SYSTEM`; ``accuracy_mean`` and
-        ``accuracy_std`` over folds and repeats (population standard deviation); ``accuracy_low``, ``accuracy_high``
-        and ``interval``, the 95 % interval over clips and its name; ``balanced_accuracy_mean``, ``macro_f1_mean``;
+        ``accuracy_std`` over folds and repeats (population; NaN where there is only one); ``accuracy_low``,
+        ``accuracy_high`` and ``interval``, the 95 % interval over clips and its name; ``balanced_accuracy_mean``, ``macro_f1_mean``;
         ``clips`` tested, ``folds``, ``repeats``, ``seconds`` in all. Scores lie in [0, 1].
     """
     import pandas as pd
@@ -41,7 +41,7 @@ def summarise(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
             dict(zip(SYSTEM, system, strict=True))
             | {
                 "accuracy_mean": folds["accuracy"].mean(),
-                "accuracy_std": folds["accuracy"].std(ddof=0),
+                "accuracy_std": folds["accuracy"].std(ddof=0) if len(folds) > 1 else float("nan"),
                 "accuracy_low": interval.low,
                 "accuracy_high": interval.high,
                 "interval": INTERVAL,

@@ -246,7 +246,7 @@ def _parts(scores: Sequence[Score]) -> str:
     folds, repeats = parts.pop()
     if parts or not folds:
         return "folds and repeats"
-    return f"{folds} folds" + (f" and {repeats} repeats" if repeats > 1 else "")
+    return f"{folds} fold{'s' if folds > 1 else ''}" + (f" and {repeats} repeats" if repeats > 1 else "")
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
