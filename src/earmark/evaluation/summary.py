@@ -26,8 +26,8 @@ def summarise(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row for each system, in the order of the results: the columns of `SYSTEM`; ``accuracy_mean`` and
         ``accuracy_std`` over folds and repeats (population; NaN where there is only one); ``accuracy_low``,
-        ``accuracy_high`` and ``interval``, the 95 % interval over clips and its name; ``balanced_accuracy_mean``, ``macro_f1_mean``;
-        ``clips`` tested, ``folds``, ``repeats``, ``seconds`` in all. Scores lie in [0, 1].
+        ``accuracy_high`` and ``interval``, the 95 % interval over clips and its name; ``balanced_accuracy_mean``,
+        ``macro_f1_mean``; ``clips`` tested, ``folds``, ``repeats``, ``seconds`` in all. Scores lie in [0, 1].
     """
     import pandas as pd
 
