@@ -136,7 +136,7 @@ def test_a_row_says_what_its_system_says_of_its_fold(made):
 def test_validation_clips_are_neither_trained_nor_tested_on_but_scale_likelihoods():
     dataset, frames = recordings()
     folds = folds_of(dataset, validation_fraction=0.2)
-    outcome = compare(dataset, frames, [folds], fusions=["late"], workers=1)
+    outcome = compare(dataset, frames, [folds], fusions=["late"], workers=1, platt=True)
     fold, rows = folds.folds[0], frames
     held = (rows.take(fold.validation), dataset.labels[fold.validation])
     system = System("svm", "late").fit(rows.take(fold.train), dataset.labels[fold.train], held)
