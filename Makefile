@@ -25,7 +25,7 @@ lint: .venv/installed  ## Check style, types and the order of the rooms
 	$(BIN)/lint-imports
 
 benchmarks: .venv/installed  ## Measure what the documentation claims
-	$(BIN)/python benchmarks/main_job.py
+	$(BIN)/python benchmarks/main_job.py  # needs ESC-10 and CWRU, see the script
 
 clean:  ## Remove the environment and what tests left
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

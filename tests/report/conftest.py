@@ -107,7 +107,7 @@ def _sum_up(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _protocol(dataset: str, classes: Sequence[str], clips: int, systems: Sequence[tuple]) -> dict[str, Any]:
     return {
         "name": "paper-2020",
-        "splits": {"official folds": {"folds": 5, "made by": "the data set's authors"}},
+        "splits": {"official": {"folds": 5, "made by": "the data set's authors"}},
         "scaling": "each dimension to zero mean and unit variance, fitted on the training frames of each fold",
         "pooling": "global maximum over the frames of a clip (early fusion)",
         "fusion": "late: likelihoods of all frames are summed, the largest sum wins",
@@ -155,7 +155,7 @@ def make_run() -> Callable[..., Run]:
     ) -> Run:
         rng = np.random.default_rng(seed)
         rows = []
-        for split, kind in (splits or {"official folds": 1.0}).items():
+        for split, kind in (splits or {"official": 1.0}).items():
             for system in systems:
                 rows += _tests_of_system(rng, system, dataset, list(classes), clips, split, folds, repeats, kind)
         predictions = pd.DataFrame(rows)

@@ -17,7 +17,8 @@ from earmark.report.tables import interval_text, percent
 _HOW = {
     "clips": "split clip by clip",
     "groups": "on groups of clips that were held out whole",
-    "official folds": "over the official folds of the data set",
+    "official": "over the official folds of the data set",
+    "fixed": "on the fixed test set of the data set",
 }
 
 
@@ -33,8 +34,10 @@ def circumstances(best: Score) -> str:
     repeats = f", repeated {best.repeats} times" if best.repeats > 1 else ""
     folds = f" in {_count(best.folds, 'fold')}" if best.folds else ""
     how = f"{_how(best)}{folds}"
-    if best.split == "official folds" and best.folds:
+    if best.split == "official" and best.folds:
         how = f"over the {best.folds} official folds of the data set"
+    if best.split == "fixed":
+        how = _how(best)
     return f"Measured {how}{repeats}, with {100 * best.train_fraction:g} % of the clips for training."
 
 

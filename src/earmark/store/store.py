@@ -322,7 +322,9 @@ def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
 
     clips = [row.embeddings for row in rows]
     dimension = clips[0].values.shape[1]
-    flat = pa.array(np.concatenate([clip.values for clip in clips]).reshape(-1), pa.float32())
+    # A long recording comes alone in its shard: it is not copied.
+    values = clips[0].values if len(clips) == 1 else np.concatenate([clip.values for clip in clips])
+    flat = pa.array(values.reshape(-1), pa.float32())
     borders = pa.array(np.concatenate([[0], np.cumsum([len(clip) for clip in clips])]), pa.int32())
     times = pa.array(np.concatenate([clip.times for clip in clips]), pa.float64())
     columns = {
