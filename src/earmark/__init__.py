@@ -9,8 +9,9 @@ Examples
 1024
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from earmark.lazy import names_from
 
 if TYPE_CHECKING:
     from earmark.application import AudioClassifier, Comparison, compare
@@ -45,11 +46,7 @@ _HOMES = {
     "load_embedding": "embeddings",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'earmark' has no attribute {name!r}")
-    return getattr(import_module(f"earmark.{_HOMES[name]}"), name)
+__getattr__ = names_from(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

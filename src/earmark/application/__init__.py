@@ -1,7 +1,8 @@
 """What users hold in their hands: a comparison, and a trained classifier, each as one thing."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from earmark.lazy import names_from
 
 if TYPE_CHECKING:
     from earmark.application.classifier import AudioClassifier, Predictions
@@ -16,8 +17,4 @@ _HOMES = {
     "compare": "comparison",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names_from(__name__, _HOMES)

@@ -247,7 +247,8 @@ def compare(
     fractions: Sequence[float | None] = train_fractions or (None,)
     paths = np.asarray(dataset.clips["path"], dtype=str)
     _fold_sets(dataset, paths, splits, fractions, settings)  # whatever cannot be split is said before hours of work
-    stores = {model.card.name: EmbeddingStore(store or default_store_folder(), model.fingerprint) for model in models}
+    folder = Path(store or default_store_folder())
+    stores = {model.card.name: EmbeddingStore(folder, model.fingerprint) for model in models}
     extractions = {
         model.card.name: embed_clips(dataset.paths, model, stores[model.card.name], workers=workers, progress=progress)
         for model in models

@@ -9,8 +9,9 @@ for Audio Classification Tasks*, EUSIPCO 2020.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from earmark.lazy import names_from
 
 if TYPE_CHECKING:
     from earmark.classifiers.dense import DenseNet
@@ -41,11 +42,7 @@ _HOMES = {
     "to_tensors": "tensors",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names_from(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

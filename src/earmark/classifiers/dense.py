@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from earmark.classifiers.training import Schedule, train
-from earmark.classifiers.weighting import ClassWeight, class_weights, encode_labels, row_weights
+from earmark.classifiers.weighting import ClassWeight, class_weights, training_rows
 from earmark.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -115,12 +114,7 @@ class DenseNet(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         """
         self._check_settings()
         rows, labels = validate_data(self, X, y, dtype=np.float32)
-        check_classification_targets(labels)
-        weights = row_weights(sample_weight, len(rows))
-        kept = weights > 0
-        if not kept.all():
-            rows, labels, weights = rows[kept], labels[kept], weights[kept]
-        classes, codes = encode_labels(labels, type(self).__name__)
+        rows, classes, codes, weights = training_rows(rows, labels, sample_weight, type(self).__name__)
         weights = weights * class_weights(self.class_weight, classes, codes, weights)[codes]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         schedule = Schedule(self.dropout, self.learning_rate, self.batch_size, self.epochs)

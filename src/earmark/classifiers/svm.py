@@ -18,11 +18,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from earmark.classifiers.likelihoods import normalised_sigmoids
-from earmark.classifiers.weighting import ClassWeight, class_weights, encode_labels, row_weights
+from earmark.classifiers.weighting import ClassWeight, class_weights, training_rows
 from earmark.errors import SettingsError
 
 __all__ = ["LinearSVM"]
@@ -99,12 +98,7 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
 
         self._check_settings()
         rows, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
-        check_classification_targets(labels)
-        weights = row_weights(sample_weight, len(rows))
-        kept = weights > 0
-        if not kept.all():
-            rows, labels, weights = rows[kept], labels[kept], weights[kept]
-        self.classes_, codes = encode_labels(labels, type(self).__name__)
+        rows, self.classes_, codes, weights = training_rows(rows, labels, sample_weight, type(self).__name__)
         # The weights of the classes are computed here, because scikit-learn before 1.7 counts rows only.
         of_class = class_weights(self.class_weight, self.classes_, codes, weights)
         machine = LinearSVC(

@@ -8,17 +8,67 @@ a row of weight 2 is the same as the row given twice. A row of weight 0 is the s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from earmark.errors import SettingsError
 
-__all__ = ["ClassWeight", "class_weights", "encode_labels", "row_weights"]
+__all__ = ["ClassWeight", "class_weights", "encode_labels", "row_weights", "training_rows"]
+
+
+class TrainingRows(NamedTuple):
+    """What an estimator trains on: rows of weight zero dropped, labels encoded.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (rows, n_features)
+    classes : ndarray, shape (k,)
+        Sorted labels.
+    codes : ndarray of int, shape (rows,)
+        The class of each row, as a position in `classes`.
+    weights : ndarray, shape (rows,), float64
+        Sample weights, above zero.
+    """
+
+    rows: NDArray[Any]
+    classes: NDArray[Any]
+    codes: NDArray[np.intp]
+    weights: NDArray[np.float64]
+
 
 ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
 """What an estimator takes as `class_weight`: "balanced", a weight for each label, or None for all alike."""
+
+
+def training_rows(
+    rows: NDArray[Any], labels: NDArray[Any], sample_weight: ArrayLike | None, estimator: str
+) -> TrainingRows:
+    """Weigh rows and encode their labels.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (rows, n_features)
+    labels : ndarray, shape (rows,)
+    sample_weight : array_like, shape (rows,), or None
+        None weighs all rows with 1.
+    estimator : str
+        Name for messages.
+
+    Raises
+    ------
+    SettingsError
+        As `row_weights` and `encode_labels`.
+    """
+    from sklearn.utils.multiclass import check_classification_targets
+
+    check_classification_targets(labels)
+    weights = row_weights(sample_weight, len(rows))
+    kept = weights > 0
+    if not kept.all():
+        rows, labels, weights = rows[kept], labels[kept], weights[kept]
+    return TrainingRows(rows, *encode_labels(labels, estimator), weights)
 
 
 def row_weights(sample_weight: ArrayLike | None, rows: int) -> NDArray[np.float64]:
