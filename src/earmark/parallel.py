@@ -49,10 +49,10 @@ def side_by_side(
     """
     from threadpoolctl import threadpool_limits
 
-    rest = iter(items)
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers, "earmark") as pool:
-        under_way: dict[Future[Outcome], Item] = {}
-        try:
+    rest, under_way = iter(items), dict[Future[Outcome], Item]()
+    pool = ThreadPoolExecutor(workers, "earmark")
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
             while True:
                 for item in islice(rest, 2 * workers - len(under_way)):
                     under_way[pool.submit(function, item)] = item
@@ -60,5 +60,6 @@ def side_by_side(
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     yield under_way.pop(future), future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    finally:
+        # After an error or Ctrl-C nobody waits for what is under way; it ends by itself and is dropped.
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -6,6 +6,7 @@ Results go to standard output, everything else to standard error, so that output
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -102,11 +103,12 @@ def friendly(command: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         except EarmarkError as error:
             _report(error, quiet=bool(kwargs.get("quiet")), verbose=bool(kwargs.get("verbose")))
             raise SystemExit(1) from error
-        except KeyboardInterrupt as error:
+        except KeyboardInterrupt:
             sys.stderr.write(
                 "\nStopped. Embeddings of finished clips are kept in the store: run the same command again to go on.\n"
             )
-            raise SystemExit(130) from error
+            sys.stderr.flush()
+            os._exit(130)  # at once, without waiting for the clip or the training that is under way
         except BrokenPipeError as error:
             sys.stderr.close()  # what reads our output has had enough
             raise SystemExit(0) from error
