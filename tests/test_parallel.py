@@ -66,22 +66,22 @@ def test_no_more_threads_than_workers_are_at_work():
     assert most == 3
 
 
-def test_what_the_function_raises_is_raised_after_what_is_under_way_has_ended():
-    ended = []
+def test_what_the_function_raises_is_raised_and_nothing_more_is_begun():
+    begun = []
 
     def work(number):
+        begun.append(number)
         if number == 3:
             raise ZeroDivisionError("three")
         time.sleep(0.02)
-        ended.append(number)
         return number
 
     items = Taken(range(1000))
     with pytest.raises(ZeroDivisionError, match="three"):
         list(side_by_side(work, items, 2))
-    settled = len(ended)
+    settled = len(begun)
     time.sleep(0.1)
-    assert len(ended) == settled
+    assert len(begun) == settled
     assert items.count < 20
 
 

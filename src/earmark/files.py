@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["TEMPORARY_PREFIX", "replacing"]
+from earmark.errors import SettingsError
+
+__all__ = ["TEMPORARY_PREFIX", "advice", "check_writable", "replacing"]
 
 #: Names of files that are being written begin so; they are hidden.
 TEMPORARY_PREFIX = ".writing-"
@@ -52,3 +56,32 @@ def replacing(target: Path) -> Iterator[Path]:
         # Where nothing could be written, nothing can be removed: the error of the block is the one to be seen.
         with suppress(OSError):
             temporary.unlink()
+
+
+def check_writable(folder: Path) -> None:
+    """Find out whether files can be written into a folder before hours of work rely on it; nothing is made.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not exist yet.
+
+    Raises
+    ------
+    SettingsError
+        If it is not a folder, or writing there is not allowed.
+    """
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise SettingsError(f"{folder}: cannot be a folder, because {there} is a file. Name another one.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise SettingsError(f"{folder}: writing into {there} is not allowed. Allow it, or name another folder.")
+
+
+def advice(error: OSError) -> str:
+    """Say what to do about an error of writing."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Make room on that disk"
+    return "Allow writing there"

@@ -120,6 +120,9 @@ def test_train_fractions_and_platt_scaling(sounds, store):
         ({"on_error": "ignore"}, "must be 'raise' or 'skip'"),
         ({"classifiers": []}, "at least one classifier"),
         ({"embeddings": []}, "at least one embedding"),
+        ({"embeddings": "yamnet"}, "a list of at least one embedding"),
+        ({"folds": 2.5}, "at least 2 folds"),
+        ({"likelihoods": "certain"}, "'auto', 'sigmoid' or 'platt'"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_before_any_work(sounds, tmp_path, options, says):
@@ -165,3 +168,8 @@ def test_a_table_may_say_that_it_is_synthetic(sounds, store, tmp_path):
     comparison = earmark.compare(tmp_path / "made.csv", store=store)
     comparison.save(tmp_path / "out")
     assert "synthetic" in (tmp_path / "out" / "table.md").read_text()
+
+
+def test_what_is_named_twice_is_done_once(sounds, store):
+    comparison = earmark.compare(sounds, classifiers=["svm", "svm"], train_fractions=[0.5, 0.5], store=store)
+    assert len(comparison.results) == 5

@@ -211,3 +211,46 @@ def test_nothing_readable_is_an_error_even_when_skipping(model, store, tmp_path)
     (tmp_path / "bad.wav").write_bytes(b"")
     for command in (("predict", model, tmp_path / "bad.wav"), ("embed", tmp_path / "bad.wav", "-o", tmp_path / "out")):
         assert run(*command, "--store", store, "--on-error", "skip").exit_code == 1
+
+
+def test_results_are_written_before_they_are_printed(sounds, store, tmp_path):
+    command = f"{sys.executable} -m earmark compare {sounds} --store {store} -o {tmp_path / 'out'} | true"
+    subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_terminal_without_unicode_is_served(sounds, store, tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = process("compare", sounds, "--store", store, "-o", tmp_path / "out", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "Report:" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["compare", "train", "embed"])
+def test_a_place_that_cannot_be_written_is_said_before_the_work(sounds, tmp_path, command):
+    (tmp_path / "file").write_text("not a folder")
+    target = tmp_path / "file" / "model.earmark" if command == "train" else tmp_path / "file"
+    done = run(command, sounds, "--store", tmp_path / "store", "-o", target)
+    assert done.exit_code == 1
+    assert "is a file" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_train_makes_the_folder_of_its_file(sounds, store, tmp_path):
+    assert run("train", sounds, "--store", store, "-o", tmp_path / "new" / "model.earmark").exit_code == 0
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(sounds, store, tmp_path):
+    folder = tmp_path / "set"
+    for number, label in enumerate(("[red]", "[b]x")):
+        shutil.copytree(sounds / ("hum", "buzz")[number], folder / label)
+    assert "[b]x" in run("check", folder).stdout
+    assert run("train", folder, "--store", store, "-o", tmp_path / "m.earmark").exit_code == 0
+    said = run("predict", tmp_path / "m.earmark", folder / "[red]", "--store", store).stdout
+    assert "[red]" in said.replace("\n", "")
+
+
+def test_wide_tables_keep_all_columns(sounds, store, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    done = run("compare", sounds, "--store", store, "-o", tmp_path / "out")
+    assert "Macro F1" in done.stdout

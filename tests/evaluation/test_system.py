@@ -182,6 +182,19 @@ def test_dense_nets_take_no_notice_of_validation_clips():
     assert np.allclose(system.likelihoods(pool(frames, "early")).sum(axis=1), 1)
 
 
+@pytest.mark.parametrize("classifier", ["svm", "d128"])
+def test_classes_are_of_the_type_of_the_labels(classifier):
+    frames, labels = clips(count=4)
+    numbers = np.unique(labels, return_inverse=True)[1] + 10
+    rows = pool(frames, "early")
+    system = System(classifier, "early").fit(rows, numbers, (rows, numbers))
+    assert system.classes.dtype == numbers.dtype
+    assert system.classes.tolist() == [10, 11, 12]
+    assert np.array_equal(
+        system.likelihoods(rows), System(classifier, "early").fit(rows, labels, (rows, labels)).likelihoods(rows)
+    )
+
+
 # Names and parts
 
 

@@ -31,7 +31,7 @@ from earmark.evaluation import (
     make_folds,
     summarise,
 )
-from earmark.files import replacing
+from earmark.files import advice, replacing
 from earmark.progress import SILENT, Progress
 from earmark.store import EmbeddingStore, Extraction, default_store_folder, embed_clips
 
@@ -135,8 +135,8 @@ class Comparison:
             self.to_html(folder / "report.html")
         except OSError as error:
             raise EarmarkError(
-                f"{folder}: the results could not be written ({error.strerror}). Make room, or name another folder; "
-                "the embeddings are kept, so a second run is quick."
+                f"{folder}: the results could not be written ({error.strerror}). {advice(error)}, or name another "
+                "folder; the embeddings are kept, so a second run is quicker."
             ) from error
         return folder / "report.html"
 
@@ -239,12 +239,13 @@ def compare(
         If weights cannot be had, or embeddings cannot be kept.
     """
     _check_names(embeddings, classifiers, fusions, splits or (), likelihoods, on_error)
+    embeddings, classifiers, fusions = (list(dict.fromkeys(each)) for each in (embeddings, classifiers, fusions))
     dataset = load_dataset(data)
     for note in dataset.notes:
         progress.say(note)
     models = [load_embedding(name) for name in embeddings]
     settings = SplitSettings(folds, repeats, None, validation_fraction, balanced_test, seed)
-    fractions: Sequence[float | None] = train_fractions or (None,)
+    fractions: list[float | None] = list(dict.fromkeys(train_fractions or (None,)))
     paths = np.asarray(dataset.clips["path"], dtype=str)
     _fold_sets(dataset, paths, splits, fractions, settings)  # whatever cannot be split is said before hours of work
     folder = Path(store or default_store_folder())
@@ -283,7 +284,7 @@ def compare(
         likelihoods=chosen,
         leak_checks=leak_checks,
     )
-    protocol |= {"dataset": describe_dataset(dataset, seconds), "left_out": left_out, "command": command}
+    protocol |= {"dataset": describe_dataset(dataset, sha256, seconds), "left_out": left_out, "command": command}
     return _together(outcomes, protocol, extractions)
 
 
@@ -297,8 +298,8 @@ def _check_names(
 ) -> None:
     """Refuse unknown names before any work is done; those of embeddings are looked at when they are loaded."""
     for what, names in (("embedding", embeddings), ("classifier", classifiers), ("fusion", fusions)):
-        if not names:
-            raise SettingsError(f"needs at least one {what}.")
+        if isinstance(names, str) or not names:
+            raise SettingsError(f"needs a list of at least one {what}, got {names!r}.")
     for what, names, known in (("fusion", fusions, FUSIONS), ("split", splits, SPLITS)):
         for name in names:
             if name not in known:
@@ -323,7 +324,7 @@ def _fold_sets(
     }
     clips = Clips(dataset.labels, contents, **known)
     fold_sets, checks = [], []
-    for split in splits or (default_split(clips),):
+    for split in dict.fromkeys(splits or (default_split(clips),)):
         for fraction in fractions:
             folds = make_folds(clips, split, replace(settings, train_fraction=fraction))
             share = fraction or round(float(np.mean([len(fold.train) for fold in folds])) / len(dataset), 3)

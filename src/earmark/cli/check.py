@@ -36,6 +36,7 @@ def check(
 
 def _show(name: str, report: CheckReport, terminal: Terminal) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sorted(report.sample_rates.items()))
     terminal.out.print(f"{name}: {sum(report.clips.values())} clips, {report.hours:.2f} h, {rates}", markup=False)
@@ -43,8 +44,8 @@ def _show(name: str, report: CheckReport, terminal: Terminal) -> None:
     classes.add_column("class")
     classes.add_column("clips", justify="right")
     for label, count in report.clips.items():
-        classes.add_row(label, str(count))
-    terminal.out.print(classes)
+        classes.add_row(Text(label), str(count))
+    terminal.show(classes)
     if not report.findings:
         terminal.out.print("[green]Nothing wrong was found.[/]")
         return
@@ -52,5 +53,5 @@ def _show(name: str, report: CheckReport, terminal: Terminal) -> None:
     for heading in ("what", "where", "detail"):
         found.add_column(heading, overflow="fold")
     for finding in report.findings:
-        found.add_row(finding.kind, finding.subject, finding.detail, style="red" if finding.serious else "")
+        found.add_row(finding.kind, Text(finding.subject), Text(finding.detail), style="red" if finding.serious else "")
     terminal.out.print(found)

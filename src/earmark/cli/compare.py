@@ -13,6 +13,7 @@ import typer
 from earmark.cli.options import Data, OnError, OnErrorOption, Quiet, Seed, Store, Verbose, Workers
 from earmark.cli.terminal import Terminal, friendly, names
 from earmark.errors import SettingsError
+from earmark.files import check_writable
 
 if TYPE_CHECKING:
     from earmark.application import Comparison
@@ -77,6 +78,7 @@ def compare(
     from earmark.application import compare as run
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
+    check_writable(output)
     comparison = run(
         data,
         names(embeddings),
@@ -100,16 +102,17 @@ def compare(
 
 
 def show(comparison: Comparison, output: Path, terminal: Terminal) -> None:
-    """Print what a comparison found, and write it into a folder."""
+    """Write what a comparison found into a folder, and print it."""
     from earmark.report import to_rich
 
+    report = comparison.save(output)
     facts = comparison.protocol["dataset"]
     for name, extraction in comparison.extractions.items():
         reused = len(extraction.sha256) - extraction.embedded
         speed = extraction.audio_seconds / extraction.wall_seconds
         fresh = f"embedded {extraction.embedded} clips ({speed:.0f} x real time)" if extraction.embedded else ""
         terminal.say(f"{name}: {', '.join(filter(None, [fresh, f'{reused} clips from the store' if reused else '']))}")
-    terminal.out.print(to_rich(comparison.table(), synthetic=[facts["name"]] if facts["synthetic"] else []))
+    terminal.show(to_rich(comparison.table(), synthetic=[facts["name"]] if facts["synthetic"] else []))
     leaks = comparison.protocol["leak_check"]
     terminal.out.print("Leak check:", "[green]passed[/]" if leaks["ok"] else "[bold red]leaks found[/]")
     for sentence in leaks["sentences"]:
@@ -118,7 +121,6 @@ def show(comparison: Comparison, output: Path, terminal: Terminal) -> None:
         terminal.say("Add --splits groups,clips to see how far a split over clips alone would flatter.")
     if comparison.failures:
         terminal.failures(comparison.failures, facts["clips"] + len(comparison.failures))
-    report = comparison.save(output)
     terminal.out.print(f"Report: {report}", markup=False, soft_wrap=True)
 
 

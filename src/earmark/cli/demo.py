@@ -12,6 +12,7 @@ import typer
 from earmark.cli.compare import show
 from earmark.cli.options import Quiet, Verbose, Workers
 from earmark.cli.terminal import Terminal, friendly
+from earmark.files import check_writable
 
 __all__ = ["demo"]
 
@@ -32,6 +33,7 @@ def demo(
     from earmark.datasets.table import read_table
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
+    check_writable(output)
     terminal.say(f"Making {5 * clips} recordings of struck pucks in {output / 'pucks'} ...")
     dataset = read_table(write_pucks(output / "pucks", clips), PUCKS_CARD)
     command = shlex.join(["earmark", *sys.argv[1:]])

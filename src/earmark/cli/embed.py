@@ -12,6 +12,7 @@ from earmark.cli.options import Embedding, OnError, OnErrorOption, Quiet, Store,
 from earmark.cli.recordings import find_recordings
 from earmark.cli.terminal import Terminal, friendly
 from earmark.errors import ClipsLeftOut
+from earmark.files import check_writable
 
 __all__ = ["embed"]
 
@@ -45,6 +46,7 @@ def embed(
     from earmark.store import EmbeddingStore, default_store_folder, embed_clips, export_npz, export_parquet
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
+    check_writable(output)
     model = load_embedding(embedding)
     paths = find_recordings(audio)
     kept = EmbeddingStore(store or default_store_folder(), model.fingerprint)

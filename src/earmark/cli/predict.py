@@ -69,6 +69,7 @@ def predict(
 def _show(table: pd.DataFrame, terminal: Terminal) -> None:
     """Print the class, how likely it is, and the runner-up."""
     from rich.table import Table
+    from rich.text import Text
 
     likelihoods = table.filter(like="likelihood:")
     classes = [str(column).partition(":")[2] for column in likelihoods]
@@ -81,5 +82,5 @@ def _show(table: pd.DataFrame, terminal: Terminal) -> None:
     times = [[f"{time:.2f}"] for time in table["time"]] if "time" in table else [[]] * len(table)
     for path, time, values in zip(table["path"], times, likelihoods.to_numpy(), strict=True):
         ranked = sorted(zip(values, classes, strict=True), reverse=True)[:2]
-        shown.add_row(path, *time, *(cell for value, name in ranked for cell in (name, f"{value:.3f}")))
+        shown.add_row(Text(path), *time, *(cell for value, name in ranked for cell in (Text(name), f"{value:.3f}")))
     terminal.out.print(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,16 +17,17 @@ def find_recordings(named: Sequence[Path]) -> list[Path]:
     Raises
     ------
     AudioError
-        If a folder holds no audio files.
+        If a folder holds no audio files or cannot be read, or a name is not UTF-8.
     """
-    from earmark.audio import AUDIO_SUFFIXES
+    from earmark.audio import AUDIO_SUFFIXES, check_name, find_audio
 
     found: list[Path] = []
     for path in named:
-        if not path.is_dir():
+        check_name(path)
+        if not os.path.isdir(path):  # Path.is_dir raises where it may not look
             found.append(path)  # whatever is wrong with it is said when it is opened
             continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file())
+        inside, _ = find_audio(path)
         if not inside:
             raise AudioError(f"{path}: holds no audio files ({', '.join(sorted(AUDIO_SUFFIXES))}).")
         found += inside

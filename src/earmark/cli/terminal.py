@@ -6,11 +6,12 @@ Results go to standard output, everything else to standard error, so that output
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import Timer
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -20,6 +21,7 @@ from earmark.progress import Advance
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
+    from rich.table import Table
 
 __all__ = ["Terminal", "friendly", "names"]
 
@@ -44,6 +46,9 @@ class Terminal:
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         from rich.console import Console
 
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal without the sign ± shows a question mark
+                stream.reconfigure(errors="replace")
         self.out = Console(highlight=False)
         self.err = Console(stderr=True, highlight=False)
         self._quiet, self._verbose = quiet, verbose
@@ -53,12 +58,16 @@ class Terminal:
         if not self._quiet:
             self.err.print(message, style="dim", markup=False)
 
-    def step(self, title: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """Show a bar for a step that takes more than a second, on a terminal."""
-        return self._step(title, total, unit)
+    def show(self, table: Table) -> None:
+        """Print a table in full, also where the terminal is narrower than it."""
+        from rich.measure import Measurement
+
+        needed = Measurement.get(self.out, self.out.options.update(width=1000), table).maximum
+        self.out.print(table, width=max(self.out.width, needed), crop=False)
 
     @contextmanager
-    def _step(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+    def step(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        """Show a bar for a step that takes more than a second, on a terminal."""
         started, heard, count = time.monotonic(), 0.0, 0
         bars = _bars(self.err, unit)
         task = bars.add_task(title, total=total, speed="")
@@ -127,10 +136,11 @@ def _report(error: EarmarkError, *, quiet: bool, verbose: bool) -> None:
         terminal.err.print_exception()
     if isinstance(error, ClipsLeftOut):
         terminal.failures(error.failures, error.total)
-        terminal.err.print(
-            "Nothing was computed from the rest. Mend or remove these files, or leave them out with "
-            "[bold]--on-error skip[/]; what was embedded is kept."
-        )
+        if len(error.failures) < error.total:
+            terminal.err.print(
+                "Mend or remove these files, or leave them out with [bold]--on-error skip[/]. "
+                "The embeddings of the others are kept in the store."
+            )
         return
     terminal.err.print("[bold red]Error:[/] ", end="")
     terminal.err.print(str(error), markup=False, soft_wrap=True)

@@ -21,6 +21,7 @@ from earmark.cli.options import (
     Workers,
 )
 from earmark.cli.terminal import Terminal, friendly
+from earmark.files import check_writable
 
 __all__ = ["train"]
 
@@ -44,6 +45,8 @@ def train(
     from earmark.datasets import load_dataset
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
+    check_writable(output.parent)
+    output.parent.mkdir(parents=True, exist_ok=True)
     dataset = load_dataset(data)
     for note in dataset.notes:
         terminal.say(note)

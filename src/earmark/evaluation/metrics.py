@@ -79,8 +79,8 @@ def accuracy_interval(correct: ArrayLike, clusters: ArrayLike, clips: ArrayLike 
 
     The Wilson score interval (Wilson, 1927) at the effective sample size of Korn and Graubard (1998): the number of
     independent clips whose accuracy would vary as much as that of the clusters does. Never more than the number of
-    different clips, and just that when no two belong together; with every clip right, or every clip wrong, the number
-    of clusters.
+    different clips, and just that when no two belong together; less when the clusters are few, by the squared ratio of
+    the quantiles of Student's t; with every clip right, or every clip wrong, the number of clusters.
 
     Parameters
     ----------
@@ -102,6 +102,8 @@ def accuracy_interval(correct: ArrayLike, clusters: ArrayLike, clips: ArrayLike 
     >>> round(interval.low, 3), round(interval.high, 3)
     (0.826, 0.945)
     """
+    from scipy.special import stdtrit
+
     right = np.asarray(correct, np.float64)
     names, index = np.unique(np.asarray(clusters), return_inverse=True)
     share, number = float(right.mean()), len(names)
@@ -113,6 +115,8 @@ def accuracy_interval(correct: ArrayLike, clusters: ArrayLike, clips: ArrayLike 
         # What it is for clips that are each a cluster of their own; the ratio of the two is the design effect.
         alone = share * (1 - share) / (different - 1)
         effective = different * min(1.0, alone / variance) if variance > 0 else float(different)
+        # The spread of few clusters is itself little known.
+        effective *= float(stdtrit(different - 1, 0.975) / stdtrit(number - 1, 0.975)) ** 2
     return Interval(*_wilson(share, effective), effective)
 
 

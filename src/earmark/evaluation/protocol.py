@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections import Counter
 from collections.abc import Sequence
@@ -72,23 +73,27 @@ def describe_protocol(
     }
 
 
-def describe_dataset(dataset: Dataset, seconds: float) -> dict[str, Any]:
+def describe_dataset(dataset: Dataset, sha256: Sequence[str], seconds: float) -> dict[str, Any]:
     """Write down what was compared on.
 
     Parameters
     ----------
     dataset : Dataset
         The clips that were used.
+    sha256 : sequence of str
+        Digest of each clip's bytes.
     seconds : float
         Their length in all.
     """
     counts = Counter(dataset.labels.tolist())
+    content = sorted(f"{digest} {label}\n" for digest, label in zip(sha256, dataset.labels.tolist(), strict=True))
     return asdict(dataset.card) | {
         "root": str(dataset.root.resolve()),
         "clips": len(dataset),
         "classes": {label: counts[label] for label in dataset.classes},
         "hours": seconds / 3600,
         "groups": len(set(dataset.column("group"))) if dataset.has("group") else None,
+        "digest": hashlib.sha256("".join(content).encode()).hexdigest(),
         "notes": list(dataset.notes),
     }
 

@@ -82,7 +82,7 @@ class SplitSettings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be."""
-        if self.folds < 2 or self.repeats < 1:
+        if not isinstance(self.folds, int) or not isinstance(self.repeats, int) or self.folds < 2 or self.repeats < 1:
             raise SettingsError(f"needs at least 2 folds and 1 repeat, got {self.folds} and {self.repeats}.")
         if self.train_fraction is not None and not 0 < self.train_fraction < 1:
             raise SettingsError(f"the train fraction must lie between 0 and 1, got {self.train_fraction}.")
@@ -164,7 +164,10 @@ def make_folds(clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
                 test = _balance(clips, test, balancing)
             if not len(test):
                 raise DatasetError(f"fold {name}: there are no test clips. Check the column that splits the data set.")
-            _check_classes(clips, name, train, "training", "Use fewer folds, a larger train fraction,")
+            advice = "Use fewer folds, a larger train fraction,"
+            if split in ("official", "fixed"):
+                advice = f"Check the column {'fold' if split == 'official' else 'split'}, use a larger train fraction,"
+            _check_classes(clips, name, train, "training", advice)
             if len(validation):  # without its clips, Platt scaling would make a class as good as impossible
                 _check_classes(clips, name, validation, "validation", "Use another validation fraction or seed,")
             made.append(Fold(repeat, name, train, validation, test))

@@ -6,7 +6,7 @@ same scaling goes to everything that comes later, so test values may leave that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -79,15 +79,15 @@ class System:
         return system
 
     @property
-    def classes(self) -> NDArray[np.str_]:
-        """Classes in the order of the likelihoods, shape (classes,)."""
-        return np.asarray(self.model.classes_, dtype=str)
+    def classes(self) -> NDArray[Any]:
+        """Classes in the order of the likelihoods, shape (classes,), of the type of the labels."""
+        return self.model.classes_
 
     def fit(
         self,
         rows: ClipFrames,
-        labels: NDArray[np.str_],
-        validation: tuple[ClipFrames, NDArray[np.str_]] | None = None,
+        labels: NDArray[Any],
+        validation: tuple[ClipFrames, NDArray[Any]] | None = None,
     ) -> Self:
         """Train on clips.
 
@@ -96,7 +96,7 @@ class System:
         rows : ClipFrames
             Rows of the training clips: frames with late fusion, pooled vectors with early fusion.
         labels : ndarray of shape (clips,)
-            Their classes.
+            Their classes: text or whole numbers.
         validation : tuple of (ClipFrames, ndarray), optional
             Clips on which an SVM's decision values are turned into likelihoods by Platt scaling.
 

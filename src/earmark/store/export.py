@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.errors import StoreError
-from earmark.files import replacing
+from earmark.files import advice, replacing
 from earmark.store.store import EmbeddingStore
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _rows(store: EmbeddingStore, sha256: Mapping[Path, str]) -> Iterator[pa.Tabl
 
 def _unwritten(file: Path, error: OSError) -> StoreError:
     reason = os.strerror(error.errno) if error.errno else error
-    return StoreError(f"{file}: cannot be written ({reason}). Make room or name another folder.")
+    return StoreError(f"{file}: cannot be written ({reason}). {advice(error)}, or name another folder.")
 
 
 def _clips(

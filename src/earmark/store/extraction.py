@@ -173,7 +173,8 @@ def _gather(store: EmbeddingStore) -> Iterator[_Keep]:
 
     def write() -> None:
         nonlocal size, last
-        finished = rows.copy()
+        store.refresh()  # another process may have embedded the same clips meanwhile
+        finished = [row for row in rows if row.sha256 not in store]
         rows.clear()
         if finished:
             # In a thread of its own, because Ctrl-C stops the main thread only: a shard once begun is finished.

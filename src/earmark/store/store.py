@@ -27,7 +27,7 @@ import numpy as np
 
 from earmark.embeddings import Fingerprint, FrameEmbeddings
 from earmark.errors import StoreError
-from earmark.files import TEMPORARY_PREFIX, replacing
+from earmark.files import TEMPORARY_PREFIX, advice, replacing
 from earmark.store.frames import ClipFrames
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class EmbeddingStore:
         except OSError as error:
             raise StoreError(
                 f"{shard}: the embeddings of {len(rows)} clips could not be written "
-                f"({os.strerror(error.errno) if error.errno else error}). Make room on that disk, or name another "
+                f"({os.strerror(error.errno) if error.errno else error}). {advice(error)}, or name another "
                 "folder with --store (or EARMARK_CACHE); what was written before is kept."
             ) from error
         self._enter(shard, table)
@@ -290,6 +290,11 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
                 raise pa.ArrowInvalid("its columns are not those of an embedding store")
             yield file
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise StoreError(
+                f"{shard}: this shard of the embedding store cannot be read ({os.strerror(error.errno)}). "
+                "Allow reading it, or name another folder with --store (or EARMARK_CACHE)."
+            ) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StoreError(
             f"{shard}: this shard of the embedding store is damaged ({reason}). Delete this one file and run again: "
@@ -330,7 +335,7 @@ def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
     columns = {
         "clip_sha256": [row.sha256 for row in rows],
         "fingerprint": [fingerprint.key] * len(rows),
-        "source": [row.source for row in rows],
+        "source": [os.fsencode(row.source).decode("utf-8", "backslashreplace") for row in rows],
         "duration_seconds": [clip.duration_seconds for clip in clips],
         "n_frames": [len(clip) for clip in clips],
         "times": pa.ListArray.from_arrays(borders, times),

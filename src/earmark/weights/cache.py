@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from earmark.errors import SettingsError, WeightsError
-from earmark.files import replacing
+from earmark.files import advice, replacing
 
 __all__ = ["cache_directory", "into_cache", "offline"]
 
@@ -90,6 +90,6 @@ def into_cache(target: Path) -> Iterator[Path]:
             yield partial
     except OSError as error:
         raise WeightsError(
-            f"Cannot write {target}: {error.strerror or error}. Make room or allow writing there, "
+            f"Cannot write {target}: {error.strerror or error}. {advice(error)}, "
             "or set EARMARK_CACHE to another folder."
         ) from error

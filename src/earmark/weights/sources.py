@@ -245,6 +245,8 @@ def _run_pip(requirement: str, folder: str, failed: str, by_hand: str) -> None:
         raise WeightsError(
             f"{failed}: {last}. Add pip to this environment (python -m ensurepip, or uv pip install pip), or {by_hand}"
         )
+    if "No space left on device" in last:
+        raise WeightsError(f"{failed}: {last}. Make room on that disk, or set EARMARK_CACHE to another folder.")
     raise WeightsError(f"{failed}; its last line: {last!r}. Check the network and pip's index settings, or {by_hand}")
 
 
