@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from earmark.classifiers import DenseNet
-from earmark.classifiers.training import ADAM_EPSILON, Schedule, _gate, _one_thread, train
+from earmark.classifiers.training import ADAM_EPSILON, Schedule, _gate, train
 from earmark.errors import SettingsError
 
 
@@ -129,19 +129,6 @@ def test_the_number_of_threads_changes_nothing_and_is_left_as_it_was():
         torch.set_num_threads(before)
     assert same_bits(nets[0], nets[1])
     assert same_bits(nets[0], nets[2])
-
-
-def test_a_fit_runs_on_one_thread_and_those_who_start_meanwhile_keep_theirs():
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        with _one_thread():
-            assert torch.get_num_threads() == 1
-            with ThreadPoolExecutor(1) as other:
-                assert other.submit(torch.get_num_threads).result() == 3
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_no_global_generator_is_touched():

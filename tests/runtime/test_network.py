@@ -1,9 +1,9 @@
-"""Networks run row by row, whatever the batch, and leave PyTorch's threads as they were."""
+"""Networks run row by row, whatever the batch."""
 
 import numpy as np
 import torch
 
-from earmark.runtime import TorchNetwork, one_thread
+from earmark.runtime import TorchNetwork
 
 
 def test_rows_do_not_depend_on_the_batch():
@@ -21,10 +21,3 @@ def test_modules_run_in_evaluation_mode():
     dropout = TorchNetwork(torch.nn.Dropout(0.9))
     ones = np.ones((4, 10), np.float32)
     np.testing.assert_array_equal(dropout(ones), ones)
-
-
-def test_the_number_of_threads_is_restored():
-    before = torch.get_num_threads()
-    with one_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before

@@ -2,45 +2,72 @@
 
 The file is in the safetensors format: a JSON header and plain arrays. There is no pickle in it, and loading one runs no
 code of it. The header says with which embedding (fingerprint in full) it was trained, so that it is never fed with
-anything else.
+anything else. Two SHA-256 digests, of the arrays (in the header) and of the header (beside it), tell a damaged file;
+what is in the file is checked all the same, for it may come from anywhere.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earmark.classifiers import from_tensors, to_tensors
-from earmark.errors import ModelFileError
-from earmark.evaluation import FUSIONS, System
+from earmark.classifiers import from_tensors, list_classifiers, to_tensors
+from earmark.embeddings import Fingerprint, load_embedding
+from earmark.errors import ModelFileError, SettingsError
+from earmark.evaluation import System, pool, versions
 from earmark.files import replacing
+from earmark.store import ClipFrames
+from earmark.weights import tensors_digest
 
 if TYPE_CHECKING:
-    from earmark.embeddings import EmbeddingModel
+    from numpy.typing import NDArray
 
-__all__ = ["check_fingerprint", "read_model_file", "write_model_file"]
+__all__ = ["TrainedModel", "read_model_file", "write_model_file"]
 
 _FORMAT = 1
-_HEADER = "earmark"
+_HEADER, _DIGEST = "earmark", "earmark_sha256"
 
 
-def write_model_file(path: Path, system: System, model: EmbeddingModel, facts: dict[str, Any]) -> None:
-    """Write a trained system.
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a model file holds.
+
+    Attributes
+    ----------
+    system : System
+        Trained: scaling, classifier and fusion.
+    fingerprint : Fingerprint
+        Of the embedding that it was trained on.
+    classifier : str
+        Name of the classifier.
+    random_state : int
+        Seed of the training.
+    trained_on : dict of class to int
+        Number of training clips of each class.
+    """
+
+    system: System
+    fingerprint: Fingerprint
+    classifier: str
+    random_state: int
+    trained_on: dict[Any, int]
+
+
+def write_model_file(path: Path, trained: TrainedModel) -> None:
+    """Write a trained classifier.
 
     Parameters
     ----------
     path : Path
         The file; replaced at once when all is written.
-    system : System
-        Trained.
-    model : EmbeddingModel
-        What it was trained on.
-    facts : dict
-        Further facts for the header (estimator parameters, training data), ready for JSON.
+    trained : TrainedModel
+        What to write.
 
     Raises
     ------
@@ -49,26 +76,32 @@ def write_model_file(path: Path, system: System, model: EmbeddingModel, facts: d
     """
     from safetensors.numpy import save
 
+    system, card = trained.system, load_embedding(trained.fingerprint.card).card
     tensors, classifier = to_tensors(system.model)
     arrays = {f"classifier.{name}": np.ascontiguousarray(array) for name, array in tensors.items()}
     arrays |= {"scaling.minimum": system.minimum, "scaling.scale": system.scale}
-    header = facts | {
+    header = {
         "format": _FORMAT,
+        "embedding": json.loads(trained.fingerprint.to_json()),
         "fusion": system.fusion,
-        "classifier": classifier,
-        "embedding": {"name": model.card.name, "fingerprint": json.loads(model.fingerprint.to_json())},
+        "classifier": classifier | {"name": trained.classifier, "random_state": int(trained.random_state)},
+        "trained_on": {str(label): count for label, count in trained.trained_on.items()},
+        "tensors_sha256": tensors_digest(arrays),
+        "versions": versions(),
+        "licences": {"embedding code": card.code_licence, "embedding weights": card.weights_licence},
     }
+    text = json.dumps(header, ensure_ascii=False)
     try:
         with replacing(path) as temporary:
-            temporary.write_bytes(save(arrays, {_HEADER: json.dumps(header, ensure_ascii=False)}))
+            temporary.write_bytes(save(arrays, {_HEADER: text, _DIGEST: _sha256(text)}))
     except OSError as error:
         raise ModelFileError(
             f"{path}: the classifier could not be written ({error.strerror}). Make room, or name another file."
         ) from error
 
 
-def read_model_file(path: Path) -> tuple[System, dict[str, Any]]:
-    """Read a trained system.
+def read_model_file(path: Path) -> TrainedModel:
+    """Read a trained classifier.
 
     Parameters
     ----------
@@ -77,69 +110,97 @@ def read_model_file(path: Path) -> tuple[System, dict[str, Any]]:
 
     Returns
     -------
-    system : System
-        Ready to classify.
-    header : dict
-        Everything else that the file says.
+    TrainedModel
+        Its system is ready to classify.
 
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged, not a model file, or of a later format.
+        If the file is missing, damaged, not a model file, of a later format, or was trained on embeddings that this
+        version does not make.
     """
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file. Train a classifier first: earmark train DATA -o {path.name}.")
     arrays, header = _open(path)
     try:
         if header["format"] != _FORMAT:
             raise ModelFileError(
-                f"{path}: is of format {header['format']}, this version of earmark reads format {_FORMAT}. "
-                "Update earmark, or train the classifier again."
+                f"is of format {header['format']!r}, this version of earmark reads format {_FORMAT}. Update earmark."
             )
-        if header["fusion"] not in FUSIONS:
-            raise ModelFileError(f"{path}: names the unknown fusion {header['fusion']!r}. Train the classifier again.")
-        minimum, scale = arrays.pop("scaling.minimum"), arrays.pop("scaling.scale")
-        tensors = {name.removeprefix("classifier."): array for name, array in arrays.items()}
-        model = from_tensors(tensors, header["classifier"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"{path}: is damaged: it lacks {error}. Train the classifier again.") from error
-    for name, array in (("minimum", minimum), ("scale", scale)):
-        if array.shape != (model.n_features_in_,) or array.dtype != np.float32 or not np.isfinite(array).all():
-            raise ModelFileError(
-                f"{path}: is damaged: its scaling ({name}) does not fit {model.n_features_in_} values. "
-                "Train the classifier again."
-            )
-    return System.restore(model, header["fusion"], minimum, scale), header
-
-
-def check_fingerprint(path: Path, header: dict[str, Any], model: EmbeddingModel) -> None:
-    """Refuse to feed a classifier with other embeddings than those it was trained on.
-
-    Raises
-    ------
-    ModelFileError
-        If the installed embedding model gives other numbers than that of the file.
-    """
-    then = header["embedding"]["fingerprint"]
-    now = json.loads(json.dumps(asdict(model.fingerprint)))
-    changed = [name for name in now if now[name] != then.get(name)]
-    if changed:
-        name = changed[0]
+        if header["tensors_sha256"] != tensors_digest(arrays):
+            raise ModelFileError("is damaged: its arrays are not those that were written.")
+        fingerprint, dimension = _embedding(header["embedding"])
+        system = _system(arrays, header["classifier"], header["fusion"], dimension)
+        name, seed = _settings(header["classifier"])
+        trained_on = {label: int(header["trained_on"][str(label)]) for label in system.classes.tolist()}
+    except (ModelFileError, SettingsError) as error:
+        raise ModelFileError(f"{path}: {error} Train the classifier again.") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(
-            f"{path}: was trained on embeddings of {model.card.name} that this version does not make "
-            f"({name} was {then.get(name)!r}, is {now[name]!r}). Train it again, or use the version it was made with."
-        )
+            f"{path}: is damaged: its header is not as earmark writes it ({type(error).__name__}: {error}). "
+            "Train the classifier again."
+        ) from error
+    return TrainedModel(system, fingerprint, name, seed, trained_on)
 
 
-def _open(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _open(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such file. Train a classifier first: earmark train DATA -o {path.name}.")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        return arrays, json.loads(metadata[_HEADER])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        if metadata[_DIGEST] != _sha256(metadata[_HEADER]):
+            raise ValueError("its header is not the one that was written")
+        header = json.loads(metadata[_HEADER])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelFileError(
             f"{path}: is not a classifier that earmark wrote, or is damaged ({error}). Train it again."
         ) from error
+    return arrays, header
+
+
+def _embedding(then: Mapping[str, Any]) -> tuple[Fingerprint, int]:
+    """Refuse embeddings that this version does not make; return the fingerprint and the values of a frame."""
+    if not isinstance(then["card"], str):
+        raise TypeError(f"embedding {then['card']!r}")
+    model = load_embedding(then["card"])
+    now = json.loads(model.fingerprint.to_json())
+    for name in now:
+        if now[name] != then[name]:
+            raise ModelFileError(
+                f"was trained on embeddings of {model.card.name} that this version does not make "
+                f"({name} was {then[name]!r}, is {now[name]!r})."
+            )
+    return model.fingerprint, model.card.dimension
+
+
+def _system(arrays: dict[str, NDArray[Any]], facts: Mapping[str, Any], fusion: str, dimension: int) -> System:
+    """Put the trained parts together, having checked that they fit each other and the embedding."""
+    minimum, scale = arrays.pop("scaling.minimum"), arrays.pop("scaling.scale")
+    model = from_tensors({name.removeprefix("classifier."): array for name, array in arrays.items()}, facts)
+    one_frame = ClipFrames.from_list([np.zeros((1, dimension), np.float32)])
+    values = pool(one_frame, fusion).values.shape[1]
+    if model.n_features_in_ != values:
+        raise ModelFileError(
+            f"its classifier takes {model.n_features_in_} values, but its embedding with {fusion} fusion has {values}."
+        )
+    for name, array in (("minimum", minimum), ("scale", scale)):
+        if array.shape != (values,) or array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ModelFileError(f"its scaling ({name}) does not fit {values} values.")
+    return System.restore(model, fusion, minimum, scale)
+
+
+def _settings(facts: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the name and the seed of the classifier."""
+    name, seed = facts["name"], facts["random_state"]
+    kinds = {card.name: card.settings["estimator"] for card in list_classifiers()}
+    if kinds.get(name) != facts["classifier"]:
+        raise ModelFileError(f"it names the classifier {name!r} but holds a {facts['classifier']}.")
+    if type(seed) is not int or seed < 0:
+        raise ModelFileError(f"its random_state is {seed!r}, not a whole number of at least 0.")
+    return name, seed
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

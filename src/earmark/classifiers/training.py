@@ -16,14 +16,14 @@ over threads would depend on how many there are, and a comparison trains several
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from earmark.runtime import one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +35,6 @@ Layers = list[tuple["torch.Tensor", "torch.Tensor"]]
 
 # Adam as in Keras: the decay of the two averages as everywhere, epsilon 1e-7 where PyTorch has 1e-8.
 BETA_MEAN, BETA_SQUARE, ADAM_EPSILON = 0.9, 0.999, 1e-7
-
-_entering = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def train(
     """
     import torch
 
-    with torch.no_grad(), _one_thread():
+    with torch.no_grad(), one_thread():
         generator = torch.Generator().manual_seed(seed)
         parameters = _fresh_parameters(sizes, generator)
         layers, gradients = _as_layers(parameters, sizes), torch.zeros_like(parameters)
@@ -196,25 +194,3 @@ def _gate(hidden: torch.Tensor, dropout: float, generator: torch.Generator) -> t
     draws = torch.empty(-(-hidden.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
     kept = draws.view(torch.int16)[: hidden.numel()].view(hidden.shape) >= round(dropout * 65536) - 32768
     return passed.logical_and_(kept).float().mul_(1 / (1 - dropout))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run PyTorch's products on one thread in this Python thread, then as before.
-
-    `torch.set_num_threads` sets two things: the number for the calling Python thread, and the number
-    with which Python threads that have not used PyTorch yet will start. Only the first is wanted here,
-    so the second is put back at once, from a thread that ends right after.
-    """
-    import torch
-
-    with _entering:  # else a second fit could take the 1 of the first for its own number
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        mender = threading.Thread(target=torch.set_num_threads, args=(before,))
-        mender.start()
-        mender.join()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

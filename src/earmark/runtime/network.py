@@ -6,17 +6,17 @@ without their threads fighting, and makes the numbers of a clip independent of h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from earmark.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["Network", "TorchNetwork", "one_thread"]
+__all__ = ["Network", "TorchNetwork"]
 
 
 class Network(Protocol):
@@ -24,19 +24,6 @@ class Network(Protocol):
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return one row of output for each row of `batch`."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run PyTorch on one thread within this block, in the calling thread."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class TorchNetwork:

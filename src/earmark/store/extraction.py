@@ -102,42 +102,45 @@ def embed_clips(
     for path, digest in sha256.items():
         if digest not in store:
             missing.setdefault(digest, path)
-    embedded, audio_seconds = 0, 0.0
-    if missing:
-        model.prepare()
-        with (
-            _gather(store) as keep,
-            progress.step(f"Embedding with {model.card.name}", len(missing), "clips") as advance,
-        ):
-            for (digest, path), outcome in _embed_all(missing, model, count):
-                if isinstance(outcome, AudioError):
-                    failures[path] = str(outcome)
-                    advance()
-                    continue
-                keep(ClipRow(digest, str(path), outcome))
-                embedded += 1
-                audio_seconds += outcome.duration_seconds
-                advance(1, outcome.duration_seconds)
+    seconds = _embed_missing(missing, model, store, count, failures, progress) if missing else []
     failures |= {path: failures[missing[digest]] for path, digest in sha256.items() if missing.get(digest) in failures}
     return Extraction(
         {path: digest for path, digest in sha256.items() if path not in failures},
         tuple(ClipFailure(path, _reason(path, failures[path])) for path in dict.fromkeys(paths) if path in failures),
-        embedded,
-        audio_seconds,
+        len(seconds),
+        sum(seconds),
         time.perf_counter() - started,
     )
 
 
-def _embed_all(
-    missing: dict[str, Path], model: EmbeddingModel, workers: int
-) -> Iterator[tuple[tuple[str, Path], FrameEmbeddings | AudioError]]:
+def _embed_missing(
+    missing: dict[str, Path],
+    model: EmbeddingModel,
+    store: EmbeddingStore,
+    workers: int,
+    failures: dict[Path, str],
+    progress: Progress,
+) -> list[float]:
+    """Embed and store clips; give the length of each in seconds, and add those that failed to `failures`."""
+
     def embed(item: tuple[str, Path]) -> FrameEmbeddings | AudioError:
         try:
             return model.embed_file(item[1])
         except AudioError as error:
             return error
 
-    yield from side_by_side(embed, missing.items(), workers)
+    model.prepare()
+    seconds = []
+    with _gather(store) as keep, progress.step(f"Embedding with {model.card.name}", len(missing), "clips") as advance:
+        for (digest, path), outcome in side_by_side(embed, missing.items(), workers):
+            if isinstance(outcome, AudioError):
+                failures[path] = str(outcome)
+                advance()
+                continue
+            keep(ClipRow(digest, str(path), outcome))
+            seconds.append(outcome.duration_seconds)
+            advance(1, outcome.duration_seconds)
+    return seconds
 
 
 def _digests(paths: Sequence[Path], workers: int, progress: Progress) -> tuple[dict[Path, str], dict[Path, str]]:
