@@ -1,13 +1,21 @@
 """Every way a file can be broken has a message of its own; whole files are read to the last sample."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
 
-from earmark.audio import file_sha256, load, open_recording
+from earmark.audio import AUDIO_SUFFIXES, file_sha256, load, open_recording
 from earmark.errors import AudioError
 
 FORMATS = [("a.wav", "PCM_16"), ("a.wav", "FLOAT"), ("a.flac", "PCM_16"), ("a.ogg", "VORBIS"), ("a.mp3", None)]
+WRITTEN_AS = {
+    ".aif": {"format": "AIFF"},
+    ".aifc": {"format": "AIFF"},
+    ".oga": {"format": "OGG", "subtype": "VORBIS"},
+    ".opus": {"format": "OGG", "subtype": "OPUS"},
+}
 
 
 @pytest.mark.parametrize(("name", "subtype"), FORMATS)
@@ -18,13 +26,72 @@ def test_whole_files_are_read_to_the_end(write_sound, name, subtype):
     assert 44100 <= len(samples) <= 44100 + 2400  # MP3 pads its last frame
 
 
-@pytest.mark.parametrize(("name", "subtype"), [*FORMATS, ("a.aiff", "PCM_16"), ("a.opus", None)])
-def test_truncated_files_are_refused(write_sound, name, subtype):
-    options = {"format": "OGG", "subtype": "OPUS"} if name.endswith("opus") else {"subtype": subtype}
-    path = write_sound(name, seconds=2.0, rate=48000, **options)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(AudioError, match=name):
+@pytest.mark.parametrize("suffix", sorted(AUDIO_SUFFIXES))
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_truncated_files_of_every_kind_are_refused_as_such(write_sound, suffix, kept):
+    path = write_sound(f"a{suffix}", seconds=2.0, rate=48000, **WRITTEN_AS.get(suffix, {}))
+    assert len(load(path)[0]) >= 96000
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
+    with pytest.raises(AudioError) as caught:
         load(path)
+    named, reason = str(caught.value).split(": ", 1)
+    assert named == str(path)
+    assert "truncated" in reason
+    assert "beyond 0.00 s" not in reason
+
+
+@pytest.mark.parametrize("endian", ["BIG", "LITTLE"])
+def test_truncated_au_files_of_either_byte_order_are_refused(write_sound, endian):
+    path = write_sound("a.au", endian=endian)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(AudioError, match="truncated: its header promises 32000 bytes of sound and 31900 are there"):
+        load(path)
+
+
+@pytest.mark.parametrize("suffix", [".au", ".w64", ".wav", ".aiff"])
+@pytest.mark.parametrize("samples", [1, 7, 999, 1002])
+def test_whole_files_of_odd_lengths_are_not_taken_for_truncated(write_sound, suffix, samples):
+    path = write_sound(f"a{suffix}", samples=np.zeros(samples), subtype="PCM_24")
+    assert len(load(path)[0]) == samples
+
+
+def test_au_of_unknown_length_from_a_pipe_is_whole(write_sound):
+    path = write_sound("a.au", seconds=0.5)
+    data = bytearray(path.read_bytes())
+    data[8:12] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    assert len(load(path)[0]) == 8000
+
+
+@pytest.mark.parametrize("read", [load, file_sha256])
+def test_pipes_are_refused_instead_of_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "x.wav")
+    with pytest.raises(AudioError, match="is a pipe"):
+        read(tmp_path / "x.wav")
+
+
+def test_names_that_are_not_utf_8_are_no_obstacle(write_sound, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    write_sound("a.wav").rename(path)
+    assert len(load(path)[0]) == 16000
+    assert len(file_sha256(path)) == 64
+
+
+@pytest.mark.parametrize("reader", ["load", "file_sha256"])
+@pytest.mark.parametrize("locked", ["file", "folder"])
+def test_what_may_not_be_read_says_so(write_sound, tmp_path, without_rights, reader, locked):
+    path = write_sound("locked/a.wav")
+    (path if locked == "file" else path.parent).chmod(0)
+    said = without_rights(f"from earmark.audio import {reader}; {reader}({str(path)!r})")
+    path.parent.chmod(0o700)
+    assert "AudioError" in said
+    assert "cannot be opened (Permission denied)" in said
+
+
+def test_channels_too_loud_to_be_averaged_are_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full((100, 2), 3e38), 8000, subtype="FLOAT")
+    with pytest.raises(AudioError, match="infinite"):
+        load(tmp_path / "a.wav")
 
 
 def test_wav_of_unknown_length_from_a_pipe_is_whole(write_sound):
@@ -52,7 +119,7 @@ def test_missing_files_and_folders_are_refused(tmp_path):
         load(tmp_path / "nowhere.wav")
     with pytest.raises(AudioError, match="is a folder"):
         load(tmp_path)
-    with pytest.raises(AudioError, match="cannot be read"):
+    with pytest.raises(AudioError, match="no such file"):
         file_sha256(tmp_path / "nowhere.wav")
 
 

@@ -1,6 +1,8 @@
 """The demo data set: the same bytes every time, and sounds that are what they are said to be."""
 
 import csv
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -148,6 +150,17 @@ def test_an_interrupted_run_leaves_no_table(tmp_path):
 
 def test_nothing_temporary_is_left_behind(table):
     assert not list(table.parent.rglob("*.part"))
+
+
+def test_a_full_disk_is_told_by_its_reason(tmp_path):
+    code = (
+        "import resource, sys; from earmark.datasets.pucks import write_pucks;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000));"  # smaller than one clip
+        "write_pucks(sys.argv[1], clips_per_class=1, seconds=1.0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
+    assert "DatasetError" in done.stderr
+    assert "File too large" in done.stderr
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):

@@ -1,12 +1,15 @@
 """The contract that every registered embedding model must keep."""
 
+import os
 from functools import lru_cache
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from earmark import list_embeddings, load_embedding
 from earmark.errors import AudioError, SettingsError
+from earmark.store import EmbeddingStore, embed_clips
 
 NAMES = [card.name for card in list_embeddings()]
 pytestmark = pytest.mark.usefixtures("yamnet_weights")
@@ -62,6 +65,27 @@ def test_short_clips_have_a_frame(model, seconds):
     assert np.isfinite(out.values).all()
 
 
+@pytest.mark.parametrize("rate", [8000, 44100, 192000])
+def test_a_single_sample_has_a_frame_at_any_rate(model, rate):
+    assert len(model(np.ones(1, np.float32), rate)) == 1
+
+
+def test_files_that_hold_no_sound_are_refused_by_name(model, write_sound):
+    path = write_sound("a.wav", samples=np.full(16000, 3e38), subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"samples reach 3e\+38") as caught:
+        model.embed_file(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_files_are_embedded_and_stored_whatever_bytes_their_names_are(model, write_sound, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    write_sound("a.wav").rename(path)
+    store = EmbeddingStore(tmp_path / "store", model.fingerprint)
+    assert embed_clips([path], model, store).embedded == 1
+    (shard,) = store.folder.glob("*.parquet")
+    assert pq.read_table(shard, columns=["source"])["source"].to_pylist() == [rf"{tmp_path}/caf\xe9.wav"]
+
+
 def test_silence_is_embedded(model):
     out = model(np.zeros(2 * model.card.sample_rate, np.float32), model.card.sample_rate)
     assert np.isfinite(out.values).all()
@@ -86,6 +110,8 @@ def test_times_are_regular_and_start_at_half_a_window(model):
         (np.zeros((10, 2), np.float32), "one-dimensional"),
         (np.zeros(10, np.int16), "floating point"),
         (np.full(10, np.nan, np.float32), "NaN"),
+        (np.full(10, 1e300), "infinite values as float32"),
+        (np.full(16000, 3e38, np.float32), r"samples reach 3e\+38"),
     ],
 )
 def test_what_is_no_mono_clip_is_refused(model, samples, says):

@@ -1,17 +1,20 @@
 """Audio files to blocks of mono samples, with every way a file can be broken named.
 
 Decoding is libsndfile's (through soundfile): WAV, FLAC, OGG Vorbis and Opus, MP3, AIFF and others. libsndfile reads
-what is left of a truncated WAV, AIFF, OGG or MP3 file without complaint; `_check_complete` looks for what it
+what is left of a truncated WAV, AIFF, AU, W64, OGG or MP3 file without complaint; `_check_complete` looks for what it
 leaves unsaid, so that half a recording is never taken for a whole one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,13 +95,16 @@ class Recording:
             try:
                 block = self._file.read(length, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
+                # A block fails as a whole: where in it the damage begins is not known.
+                whole = f"; the first {decoded / self.info.sample_rate:.2f} s can" if decoded else ""
                 raise AudioError(
-                    f"{path}: cannot be decoded beyond {decoded / self.info.sample_rate:.2f} s ({error.error_string}). "
+                    f"{path}: cannot be decoded to its end ({error.error_string}){whole}. "
                     "The file is damaged or truncated: export or copy it again."
                 ) from error
             if not len(block):
                 break
-            mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+            with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused next
+                mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
             if not np.isfinite(mono).all():
                 first = (decoded + int(np.argmin(np.isfinite(mono)))) / self.info.sample_rate
                 raise AudioError(
@@ -126,30 +132,27 @@ def open_recording(path: str | Path) -> Iterator[Recording]:
     Raises
     ------
     AudioError
-        If the file does not exist, is empty, is not audio or is truncated.
+        If the file does not exist, cannot be opened, is empty, is not audio or is truncated.
     """
     import soundfile
 
     path = Path(path)
-    if not path.exists():
-        raise AudioError(f"{path}: no such file. Check the path, and that the disk it lies on is there.")
-    if path.is_dir():
-        raise AudioError(f"{path}: is a folder, not an audio file.")
-    try:
-        if path.stat().st_size == 0:
+    with _opened(path) as raw:
+        if not raw.seek(0, os.SEEK_END):
             raise AudioError(f"{path}: the file is empty (0 bytes). Copy it again or remove it.")
-        file = soundfile.SoundFile(path)
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be opened ({error.strerror}). Check its permissions.") from error
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{path}: not an audio file that can be read ({error.error_string}). "
-            "Readable are WAV, FLAC, OGG, MP3 and AIFF; convert others first."
-        ) from error
-    with file:
-        info = AudioInfo(path, file.samplerate, file.channels, file.frames, f"{file.format} {file.subtype}")
-        _check_complete(info, file.extra_info)
-        yield Recording(file, info)
+        raw.seek(0)
+        try:
+            # By descriptor: soundfile refuses names that are not UTF-8, and libsndfile hides why it cannot open a file.
+            file = soundfile.SoundFile(raw.fileno(), closefd=False)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(
+                f"{path}: not an audio file that can be read ({error.error_string}). It may be damaged or truncated: "
+                "copy or export it again; or of a kind that cannot be read: convert it to WAV or FLAC."
+            ) from error
+        with file:
+            info = AudioInfo(path, file.samplerate, file.channels, file.frames, f"{file.format} {file.subtype}")
+            _check_complete(info, file.extra_info)
+            yield Recording(file, info)
 
 
 def load(path: str | Path) -> tuple[NDArray[np.float32], int]:
@@ -182,22 +185,45 @@ def file_sha256(path: str | Path) -> str:
     Raises
     ------
     AudioError
-        If the file cannot be read.
+        If the file does not exist or cannot be read.
     """
-    try:
-        with Path(path).open("rb") as file:
+    with _opened(Path(path)) as file:
+        try:
             return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise AudioError(f"{path}: cannot be read ({error.strerror}). Check the disk it lies on.") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file, or say why it cannot be opened."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise AudioError(f"{path}: is a folder, not an audio file.")
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer, perhaps for ever
+            raise AudioError(f"{path}: is a pipe, socket or device, not an audio file. Save its sound to a file first.")
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise AudioError(f"{path}: no such file. Check the path, and that the disk it lies on is there.") from error
     except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+        raise AudioError(
+            f"{path}: cannot be opened ({error.strerror}). Check its permissions and those of the folders above it."
+        ) from error
+    with file:
+        yield file
 
 
 def _check_complete(info: AudioInfo, log: str) -> None:
     """Find truncation that libsndfile saw in the header but did not report."""
     if info.format.startswith("OGG"):
         _check_ogg_end(info.path)
-    # libsndfile's log of a cut WAV or AIFF file: "data : 88200 (should be 44078)". Sizes near 2^31 and 2^32 are the
+    # libsndfile's log of a cut file: "data : 88200 (should be 44078)" of WAV, "SSND" of AIFF, "Data Size" of AU; W64
+    # has only the size of the whole, "riff". Sizes near 2^31 and 2^32 are the
     # mark of a streamed file whose length was not known when its header was written: those are whole.
-    for declared, actual in re.findall(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", log):
+    for declared, actual in re.findall(
+        r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", log, re.MULTILINE
+    ):
         if int(actual) < int(declared) < 0x7FFFF000:
             raise AudioError(
                 f"{info.path}: truncated: its header promises {declared} bytes of sound and {actual} are there. "

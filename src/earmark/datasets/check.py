@@ -22,6 +22,8 @@ SILENT_PEAK = 1 / 32768
 FULL_SCALE = 32767 / 32768
 #: Neighbouring samples at full scale that make a clip clipped.
 CLIPPED_RUN = 3
+#: No sound in [-1, 1] has a sample above this, whatever a resampler or a mix added to it.
+ABSURD_PEAK = 8.0
 #: Clips shorter than this hold too little for any embedding here, in seconds.
 SHORT_SECONDS = 0.1
 
@@ -33,8 +35,8 @@ class Finding:
     Attributes
     ----------
     kind : str
-        ``"unreadable"``, ``"silent"``, ``"clipped"``, ``"too short"``, ``"duplicate"``, ``"conflicting labels"``,
-        ``"group straddles labels"``, ``"few clips"``, ``"few groups"`` or ``"note"``.
+        ``"unreadable"``, ``"silent"``, ``"clipped"``, ``"out of range"``, ``"too short"``, ``"duplicate"``,
+        ``"conflicting labels"``, ``"group straddles labels"``, ``"few clips"``, ``"few groups"`` or ``"note"``.
     subject : str
         Path of the clip, or name of the class or group.
     detail : str
@@ -108,7 +110,7 @@ def check_dataset(
     names = dict(zip(dataset.paths, dataset.clips["path"], strict=True))
     labels = dict(zip(dataset.clips["path"], dataset.clips["label"], strict=True))
     heard: dict[str, _Heard] = {}
-    findings = [Finding("note", str(dataset.root), note, serious=False) for note in dataset.notes]
+    findings = [Finding("note", str(dataset.source or dataset.root), note, serious=False) for note in dataset.notes]
     with progress.step("Checking", len(names), "clips") as advance:
         for path, outcome in side_by_side(_listen, names, workers or cores()):
             name = names[path]
@@ -161,7 +163,10 @@ def _clip_findings(name: str, clip: _Heard) -> list[Finding]:
     findings = []
     if clip.peak < SILENT_PEAK:
         findings.append(Finding("silent", name, "no sample above one step of 16 bits", serious=False))
-    if clip.longest_full_scale_run >= CLIPPED_RUN:
+    if clip.peak > ABSURD_PEAK:
+        detail = f"samples reach {clip.peak:.3g} instead of 1 at most: integers saved as float? Export the file again"
+        findings.append(Finding("out of range", name, detail, serious=True))
+    elif clip.longest_full_scale_run >= CLIPPED_RUN:
         detail = f"{clip.longest_full_scale_run} samples in a row at full scale"
         findings.append(Finding("clipped", name, detail, serious=False))
     if clip.seconds < SHORT_SECONDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +56,8 @@ class Dataset:
         further columns as metadata.
     notes : tuple of str
         Remarks on how it was read, such as files that were passed over.
+    source : Path, optional
+        Folder or table that it was read from; messages name it, or the root if there is none.
 
     Raises
     ------
@@ -66,20 +69,24 @@ class Dataset:
     root: Path
     clips: pd.DataFrame
     notes: tuple[str, ...] = field(default=())
+    source: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be classified."""
+        where = self.source or self.root
         if not len(self.clips):
-            raise DatasetError(f"{self.root}: holds no clips.")
-        twice = self.clips["path"][self.clips["path"].duplicated()].unique()
+            raise DatasetError(f"{where}: holds no clips. List clips of at least two classes, with path and label.")
+        # a.wav, ./a.wav and /where/it/lies/a.wav are one file.
+        files = self.clips["path"].map(lambda path: os.path.normpath(self.root / path))
+        twice = self.clips["path"][files.duplicated()].unique()
         if len(twice):
             raise DatasetError(
-                f"{self.root}: {len(twice)} clips are listed twice, the first is {twice[0]}. "
+                f"{where}: {len(twice)} clips are listed twice, the first is {twice[0]}. "
                 "Keep one row for each file: listed twice, a clip could be trained and tested on at once."
             )
         if len(self.classes) < 2:
             raise DatasetError(
-                f"{self.root}: all {len(self.clips)} clips have the one label {self.classes[0]!r}. "
+                f"{where}: all {len(self.clips)} clips have the one label {self.classes[0]!r}. "
                 "Classification needs clips of at least two classes."
             )
 

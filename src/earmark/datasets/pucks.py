@@ -16,6 +16,7 @@ late and early fusion differ.
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -261,11 +262,11 @@ def _machine_noise(samples: int, machine: np.random.Generator, generator: np.ran
 def _write_wave(path: Path, samples: NDArray[np.float64]) -> None:
     import soundfile
 
-    try:
-        with replacing(path) as part:
-            soundfile.write(part, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
-    except soundfile.LibsndfileError as error:
-        raise OSError(str(error)) from error
+    # By way of memory: when libsndfile writes to a full disk itself, the reason is lost.
+    wave = io.BytesIO()
+    soundfile.write(wave, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    with replacing(path) as part:
+        part.write_bytes(wave.getbuffer())
 
 
 def _write_table(path: Path, rows: list[tuple[str, str, str, int, float]]) -> None:

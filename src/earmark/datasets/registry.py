@@ -6,10 +6,11 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
+from earmark.audio import check_name
 from earmark.datasets.dataset import Dataset
 from earmark.datasets.folder import read_folder
 from earmark.datasets.table import TABLE_SUFFIXES, read_table
-from earmark.errors import DatasetError
+from earmark.errors import AudioError, DatasetError
 
 __all__ = ["list_datasets", "load_dataset"]
 
@@ -46,9 +47,19 @@ def load_dataset(data: str | Path | Dataset) -> Dataset:
     if isinstance(data, Dataset):
         return data
     path = Path(data)
-    if path.is_dir():
+    try:
+        check_name(path)
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except AudioError as error:
+        raise DatasetError(str(error)) from error
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be looked at ({error.strerror}). Check the path, and the permissions of the folders "
+            "above it."
+        ) from error
+    if is_folder:
         return read_folder(path)
-    if path.is_file():
+    if is_file:
         if path.suffix.lower() in TABLE_SUFFIXES:
             return read_table(path)
         raise DatasetError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,21 +58,22 @@ def read_table(file: str | Path, card: DatasetCard | None = None) -> Dataset:
         empty = clips.index[clips[column].isna() | (clips[column] == "")]
         if len(empty):
             raise DatasetError(
-                f"{file}: {len(empty)} rows have no {column}, the first is {_row(clips, empty[0])}. "
+                f"{file}: {len(empty)} rows have no {column}, the first is {_row(file, clips, empty[0])}. "
                 "Fill them in, or remove the rows or the whole column."
             )
         clips[column] = clips[column].astype(str)
     if "split" in clips and not set(clips["split"]) <= _SPLITS:
         odd = sorted(set(clips["split"]) - _SPLITS)
         raise DatasetError(f"{file}: the column split holds {', '.join(odd)}; it may hold train, validation and test.")
-    absent = clips.index[[not (file.parent / path).is_file() for path in clips["path"]]]
+    absent = clips.index[[not os.path.isfile(file.parent / path) for path in clips["path"]]]
     if len(absent):
         raise DatasetError(
-            f"{file}: {len(absent)} of {len(clips)} files do not exist, the first is {_row(clips, absent[0])}. "
-            f"Relative paths start from {file.parent}."
+            f"{file}: {len(absent)} of {len(clips)} files do not exist or cannot be reached, the first is "
+            f"{_row(file, clips, absent[0])}. Relative paths start from {file.parent}."
         )
     made_up = "synthetic" in clips and clips["synthetic"].astype(str).str.lower().isin(["1", "true", "yes"]).any()
-    return Dataset(card or DatasetCard(name=file.stem, synthetic=bool(made_up)), file.parent, clips)
+    facts = card or DatasetCard(name=file.stem, synthetic=bool(made_up))
+    return Dataset(facts, file.parent, clips, source=file)
 
 
 def _load(file: Path) -> pd.DataFrame:
@@ -79,9 +82,21 @@ def _load(file: Path) -> pd.DataFrame:
 
     try:
         if file.suffix.lower() == ".parquet":
-            return pd.read_parquet(file)
+            clips = pd.read_parquet(file)
+            # An index with a name is a column that was set apart; one without is leftover numbers.
+            return clips.reset_index(drop=clips.index.name is None)
         separator = TABLE_SUFFIXES[file.suffix.lower()]
-        return pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            # Without index_col=False surplus fields make the first column an index; with it they are dropped.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                file, sep=separator, index_col=False, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+            )
+    except pd.errors.ParserWarning as error:
+        raise DatasetError(
+            f"{file}: lines hold more fields than the first line names columns. Remove surplus separators at the "
+            "ends of lines, put fields that hold a separator in double quotes, or name the missing columns."
+        ) from error
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
         reason = str(error).strip().splitlines()[0]
         raise DatasetError(
@@ -90,6 +105,7 @@ def _load(file: Path) -> pd.DataFrame:
         ) from error
 
 
-def _row(clips: pd.DataFrame, index: int) -> str:
-    """Name a row as an editor would show it: line 1 is the header."""
-    return f"line {index + 2} ({list(clips['path'])[index]})"
+def _row(file: Path, clips: pd.DataFrame, index: int) -> str:
+    """Name a row as a program would show it: Parquet has rows, of a text file line 1 is the header."""
+    place = f"row {index + 1}" if file.suffix.lower() == ".parquet" else f"line {index + 2}"
+    return f"{place} ({list(clips['path'])[index]})"

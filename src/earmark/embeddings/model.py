@@ -138,6 +138,11 @@ class EmbeddingModel(ABC):
             Consecutive samples in [-1, 1].
         sample_rate : int
             Their rate in Hz.
+
+        Raises
+        ------
+        AudioError
+            If there are no samples, or they are so large that the embeddings are not finite.
         """
 
     def __call__(self, samples: NDArray[np.floating], sample_rate: int) -> FrameEmbeddings:
@@ -168,10 +173,15 @@ class EmbeddingModel(ABC):
         Raises
         ------
         AudioError
-            If the file cannot be read to its end.
+            If the file cannot be read to its end, or its samples are no sound.
         """
         with open_recording(path) as recording:
-            return self.embed_blocks(recording.blocks(), recording.info.sample_rate)
+            try:
+                return self.embed_blocks(recording.blocks(), recording.info.sample_rate)
+            except AudioError as error:
+                if str(error).startswith(f"{path}: "):
+                    raise
+                raise AudioError(f"{path}: {error}") from error
 
 
 class FramedModel(EmbeddingModel):
@@ -235,24 +245,42 @@ class FramedModel(EmbeddingModel):
         """Embed a stream of blocks; see `EmbeddingModel.embed_blocks`."""
         self.prepare()
         heard = _Counter(blocks)
-        stream = resample_blocks(heard, sample_rate, self.grid.sample_rate)
-        values = np.concatenate(
-            [self.network(self.front_end(samples, n)) for samples, n in self.grid.runs(stream, FRAMES_PER_RUN)]
-        )
+        stream = _never_nothing(resample_blocks(heard, sample_rate, self.grid.sample_rate), heard)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of samples far too large is refused below
+            values = np.concatenate(
+                [self.network(self.front_end(samples, n)) for samples, n in self.grid.runs(stream, FRAMES_PER_RUN)]
+            )
+        if not np.isfinite(values).all():
+            raise AudioError(
+                f"samples reach {heard.peak:.3g}, for which {self.card.name} gives no finite embedding: this is not "
+                "audio in [-1, 1]. Scale or export the recording again."
+            )
         return FrameEmbeddings(values, self.grid.times(len(values)), heard.samples / sample_rate)
 
 
 class _Counter:
-    """Passes blocks on and counts their samples."""
+    """Passes blocks on, counts their samples and keeps the largest magnitude."""
 
     def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
         self._blocks = blocks
         self.samples = 0
+        self.peak = 0.0
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         for block in self._blocks:
             self.samples += len(block)
+            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
             yield block
+
+
+def _never_nothing(stream: Iterable[NDArray[np.float32]], heard: _Counter) -> Iterator[NDArray[np.float32]]:
+    """Pass on what the resampler gives, and one zero if it makes nothing of very few samples."""
+    samples = 0
+    for block in stream:
+        samples += len(block)
+        yield block
+    if heard.samples and not samples:
+        yield np.zeros(1, np.float32)
 
 
 def _checked(samples: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -268,6 +296,8 @@ def _checked(samples: NDArray[np.floating]) -> NDArray[np.float32]:
         )
     if not len(array):
         raise AudioError("there are no samples: the clip is empty.")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32, copy=False)
     if not np.isfinite(array).all():
-        raise AudioError("samples hold NaN or infinite values. Mend the recording before it is embedded.")
-    return array.astype(np.float32, copy=False)
+        raise AudioError("samples hold NaN or infinite values as float32. Mend the recording before it is embedded.")
+    return array
