@@ -14,12 +14,13 @@ import numpy as np
 from earmark.classifiers import make_classifier
 from earmark.datasets import Dataset, load_dataset
 from earmark.embeddings import load_embedding
-from earmark.errors import ClipFailure, ClipsLeftOut, EarmarkError, SettingsError
+from earmark.errors import ClipFailure, ClipsLeftOut, DatasetError, EarmarkError, SettingsError
 from earmark.evaluation import (
     FUSIONS,
     LIKELIHOODS,
     SPLITS,
     Clips,
+    Fold,
     FoldSet,
     LeakCheck,
     SplitSettings,
@@ -326,13 +327,21 @@ def _fold_sets(
     fold_sets, checks = [], []
     for split in dict.fromkeys(splits or (default_split(clips),)):
         for fraction in fractions:
-            folds = make_folds(clips, split, replace(settings, train_fraction=fraction))
+            folds = _folds(dataset, clips, split, replace(settings, train_fraction=fraction))
             share = fraction or round(float(np.mean([len(fold.train) for fold in folds])) / len(dataset), 3)
             fold_sets.append(FoldSet(split, share, tuple(folds)))
         # More training clips can only leak more: the largest fraction speaks for all.
-        full = make_folds(clips, split, replace(settings, train_fraction=None))
+        full = _folds(dataset, clips, split, replace(settings, train_fraction=None))
         checks.append(check_leaks(clips, full, split))
     return fold_sets, checks
+
+
+def _folds(dataset: Dataset, clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
+    """Split, and say of which data set it was if that cannot be."""
+    try:
+        return make_folds(clips, split, settings)
+    except DatasetError as error:
+        raise DatasetError(f"{dataset.source or dataset.root}: {error}") from error
 
 
 def _choose_likelihoods(
