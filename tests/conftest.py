@@ -1,6 +1,9 @@
 """Sounds and weights that tests share."""
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,3 +74,26 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             wave = np.sign(wave) * 0.2 if label == "buzz" else 0.3 * wave
             soundfile.write(folder / label / f"{clip}.wav", wave + 0.02 * generator.standard_normal(len(time)), 16000)
     return folder
+
+
+@pytest.fixture(scope="session")
+def held_to_permissions() -> list[str]:
+    """What to put before a command so that it is held to file permissions even where the tests run as root."""
+    if os.geteuid() != 0:
+        return []
+    prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    if not shutil.which("setpriv") or subprocess.run([*prefix, "true"], check=False).returncode:
+        pytest.skip("root reads everything, and setpriv, which would give that right up, cannot be used")
+    return prefix
+
+
+@pytest.fixture
+def without_rights(held_to_permissions: list[str]) -> Callable[[str], str]:
+    """Run Python code that is held to file permissions; gives what it printed."""
+
+    def run(code: str) -> str:
+        command = [*held_to_permissions, sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    return run
