@@ -40,7 +40,7 @@ def _show(name: str, report: CheckReport, terminal: Terminal) -> None:
 
     rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sorted(report.sample_rates.items()))
     terminal.out.print(f"{name}: {sum(report.clips.values())} clips, {report.hours:.2f} h, {rates}", markup=False)
-    classes = Table(title="Clips of each class", title_justify="left")
+    classes = Table()
     classes.add_column("class")
     classes.add_column("clips", justify="right")
     for label, count in report.clips.items():

@@ -161,7 +161,10 @@ def _make(recipe: Recipe, path: Path) -> None:
     """Fetch, convert, check and store."""
     from safetensors.numpy import save
 
-    tensors = recipe.convert(read_source(recipe.source))
+    try:
+        tensors = recipe.convert(read_source(recipe.source))
+    except WeightsError as error:
+        raise WeightsError(f"The weights {recipe.id} cannot be had: {error}") from error
     if (found := tensors_digest(tensors)) != recipe.tensors_sha256:
         raise WeightsError(
             f"The conversion of {recipe.id} gave tensors with SHA-256 {found}, expected {recipe.tensors_sha256}; "
