@@ -320,18 +320,20 @@ def _fold_sets(
     fractions: Sequence[float | None],
     settings: SplitSettings,
 ) -> tuple[list[FoldSet], list[LeakCheck]]:
+    """Split in every way and for every train fraction; `settings` are those of training on all that is left."""
     known = {
         name: dataset.column(name[:-1]) if dataset.has(name[:-1]) else None for name in ("groups", "folds", "splits")
     }
     clips = Clips(dataset.labels, contents, **known)
     fold_sets, checks = [], []
     for split in dict.fromkeys(splits or (default_split(clips),)):
+        full = _folds(dataset, clips, split, settings)
         for fraction in fractions:
-            folds = _folds(dataset, clips, split, replace(settings, train_fraction=fraction))
+            part = replace(settings, train_fraction=fraction)
+            folds = full if fraction is None else _folds(dataset, clips, split, part)
             share = fraction or round(float(np.mean([len(fold.train) for fold in folds])) / len(dataset), 3)
             fold_sets.append(FoldSet(split, share, tuple(folds)))
         # More training clips can only leak more: the largest fraction speaks for all.
-        full = _folds(dataset, clips, split, replace(settings, train_fraction=None))
         checks.append(check_leaks(clips, full, split))
     return fold_sets, checks
 
@@ -341,7 +343,7 @@ def _folds(dataset: Dataset, clips: Clips, split: str, settings: SplitSettings) 
     try:
         return make_folds(clips, split, settings)
     except DatasetError as error:
-        raise DatasetError(f"{dataset.source or dataset.root}: {error}") from error
+        raise DatasetError(f"{dataset.where}: {error}") from error
 
 
 def _choose_likelihoods(

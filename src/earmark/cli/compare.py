@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.cli.options import Data, OnError, OnErrorOption, Quiet, Seed, Store, Verbose, Workers
-from earmark.cli.terminal import Terminal, friendly, names
+from earmark.cli.terminal import Terminal, friendly
 from earmark.errors import SettingsError
 from earmark.files import check_writable
 
@@ -81,10 +81,10 @@ def compare(
     check_writable(output)
     comparison = run(
         data,
-        names(embeddings),
-        names(classifiers),
-        names(fusion),
-        splits=names(splits) or None,
+        _names(embeddings),
+        _names(classifiers),
+        _names(fusion),
+        splits=_names(splits) or None,
         folds=folds,
         repeats=repeats,
         train_fractions=_fractions(train_fraction) or None,
@@ -124,8 +124,13 @@ def show(comparison: Comparison, output: Path, terminal: Terminal) -> None:
     terminal.out.print(f"Report: {report}", markup=False, soft_wrap=True)
 
 
+def _names(text: str) -> list[str]:
+    """Split ``"svm, d128"`` into names, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def _fractions(text: str) -> list[float]:
     try:
-        return [float(part) for part in names(text)]
+        return [float(part) for part in _names(text)]
     except ValueError as error:
         raise SettingsError(f"--train-fraction takes numbers by commas, such as 0.8,0.1; got {text!r}.") from error

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.table import Table
 
-__all__ = ["Terminal", "friendly", "names"]
+__all__ = ["Terminal", "friendly"]
 
 #: A step shows its bar once it has taken this long, in seconds.
 BAR_AFTER_SECONDS = 1.0
@@ -123,11 +123,6 @@ def friendly(command: Callable[Parameters, Result]) -> Callable[Parameters, Resu
             raise SystemExit(0) from error
 
     return run
-
-
-def names(text: str) -> list[str]:
-    """Split ``"svm, d128"`` into names, each once."""
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _report(error: EarmarkError, *, quiet: bool, verbose: bool) -> None:

@@ -110,7 +110,7 @@ def check_dataset(
     names = dict(zip(dataset.paths, dataset.clips["path"], strict=True))
     labels = dict(zip(dataset.clips["path"], dataset.clips["label"], strict=True))
     heard: dict[str, _Heard] = {}
-    findings = [Finding("note", str(dataset.source or dataset.root), note, serious=False) for note in dataset.notes]
+    findings = [Finding("note", str(dataset.where), note, serious=False) for note in dataset.notes]
     with progress.step("Checking", len(names), "clips") as advance:
         for path, outcome in side_by_side(_listen, names, workers or cores()):
             name = names[path]

@@ -73,7 +73,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be classified."""
-        where = self.source or self.root
+        where = self.where
         if not len(self.clips):
             raise DatasetError(f"{where}: holds no clips. List clips of at least two classes, with path and label.")
         # a.wav, ./a.wav and /where/it/lies/a.wav are one file.
@@ -92,6 +92,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    @property
+    def where(self) -> Path:
+        """What messages name: the folder or table that it was read from, else the root."""
+        return self.source or self.root
 
     @property
     def classes(self) -> list[str]:
