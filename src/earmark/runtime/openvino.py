@@ -1,0 +1,155 @@
+"""PyTorch networks run by OpenVINO on the CPU, in float32.
+
+A network is defined in PyTorch and converted here once. Like `TorchNetwork` it runs each call on one thread, and
+several workers may call one network at once. The properties that say so are documented on OpenVINO's pages
+"Performance Hints and Thread Scheduling" and "Precision Control":
+
+``INFERENCE_PRECISION_HINT``, ``EXECUTION_MODE_HINT``
+    float32 and ``ACCURACY``. By default OpenVINO computes in bfloat16 where the processor has it, and in float16 on
+    ARM: YAMNet's values are then off by 0.1.
+``NUM_STREAMS``, ``INFERENCE_NUM_THREADS``
+    A stream runs one call at a time, and OpenVINO deals its threads out to the streams. As many of either as there
+    are processors make streams of one thread, enough for a worker on each processor; calls beyond that wait. Streams
+    share the network's weights.
+``ENABLE_HYPER_THREADING``
+    True, else there would be no more streams than cores, where a core counts as two processors.
+``ENABLE_CPU_PINNING``
+    False: the streams of two networks would be tied to the same processors.
+``CPU_RUNTIME_CACHE_CAPACITY``
+    0 for networks with free axes: OpenVINO keeps what it prepared for each size that it ever met, with the memory to
+    run it, up to 5000 layers' worth (openvinotoolkit/openvino, issues 20633 and 23316). Preparing costs little.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earmark.parallel import cores
+from earmark.runtime.telemetry import silent_openvino
+from earmark.runtime.threads import one_thread
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = ["OpenVinoNetwork"]
+
+#: Largest input that surely overflows nowhere within a network. OpenVINO's ReLU turns NaN into 0, so that a row that
+#: overflows could come out as plausible numbers.
+LARGEST_INPUT = 1e12
+
+
+class OpenVinoNetwork:
+    """A PyTorch module, converted to OpenVINO and run on the CPU in float32.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes a tensor of shape (rows, ...) and gives one of shape (rows, ...). It is traced: what it does may depend
+        on the shape of a row only through the sizes of tensors, not through Python's ``if`` and ``for``.
+    example_shape : tuple of int
+        Shape of one row of its input, without the axis of rows.
+    batch_rows : int
+        Rows that are run at once at most; bounds the memory of the activations.
+    free_axes : collection of int
+        Axes of `example_shape` whose size may differ from call to call, for networks that run over clips of any
+        length. The size in `example_shape` is one that the network can take.
+
+    Raises
+    ------
+    SettingsError
+        If OpenVINO is not installed.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        example_shape: tuple[int, ...],
+        batch_rows: int = 16,
+        free_axes: Collection[int] = (),
+    ) -> None:
+        self._batch_rows = batch_rows
+        with silent_openvino() as openvino:
+            model = _converted(openvino, module, example_shape, free_axes)
+            self._compiled = openvino.Core().compile_model(model, "CPU", _properties(cores(), bool(free_axes)))
+        self._idle: deque[Any] = deque()  # requests that wait for a caller: each serves one at a time
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the rows of `batch` through the module.
+
+        Parameters
+        ----------
+        batch : ndarray of shape (rows, ...), float32
+            At least one row.
+
+        Returns
+        -------
+        ndarray of shape (rows, ...), float32
+            NaN in rows whose input is not finite, or beyond 1e12 in magnitude.
+        """
+        rows, step = np.ascontiguousarray(batch, np.float32), self._batch_rows
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        values = [request.infer([rows[at : at + step]], share_inputs=True)[0] for at in range(0, len(rows), step)]
+        self._idle.append(request)
+        result: NDArray[np.float32] = np.concatenate(values)
+        result[~_runnable(rows)] = np.nan
+        return result
+
+
+def _properties(streams: int, sizes_vary: bool) -> dict[str, str | bool]:
+    """Return OpenVINO's settings for so many streams of one thread; see the top of this module."""
+    caching: dict[str, str | bool] = {"CPU_RUNTIME_CACHE_CAPACITY": "0"} if sizes_vary else {}
+    return caching | {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "EXECUTION_MODE_HINT": "ACCURACY",
+        "NUM_STREAMS": str(streams),
+        "INFERENCE_NUM_THREADS": str(streams),
+        "ENABLE_HYPER_THREADING": True,
+        "ENABLE_CPU_PINNING": False,
+    }
+
+
+def _converted(
+    openvino: Any, module: torch.nn.Module, example_shape: tuple[int, ...], free_axes: Collection[int]
+) -> Any:
+    """Convert a module to an OpenVINO model with any number of rows."""
+    import torch
+
+    sizes = [-1 if axis in free_axes else size for axis, size in enumerate(example_shape)]
+    with one_thread(), torch.no_grad(), _no_arguments(), warnings.catch_warnings():
+        # OpenVINO traces by torch.jit, which PyTorch has deprecated; its way by torch.export takes twice as long.
+        warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
+        return openvino.convert_model(
+            module.eval(),
+            example_input=torch.zeros(2, *example_shape),
+            input=[openvino.PartialShape([-1, *sizes])],
+        )
+
+
+@contextmanager
+def _no_arguments() -> Iterator[None]:
+    """Hide the program's arguments: at ``--verbose`` the converter would print and trace every allocation."""
+    before = sys.argv
+    sys.argv = before[:1]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _runnable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which rows a network can run without overflow."""
+    flat = rows.reshape(len(rows), -1)
+    with np.errstate(invalid="ignore"):
+        runnable: NDArray[np.bool_] = (flat.min(axis=1) >= -LARGEST_INPUT) & (flat.max(axis=1) <= LARGEST_INPUT)
+    return runnable
