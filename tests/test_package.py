@@ -44,14 +44,22 @@ for module in pkgutil.walk_packages(earmark.__path__, "earmark."):
     assert not (tmp_path / "no-home").exists()
 
 
+#: Modules that read weights which exist as pickles only, without running what is in them.
+READ_PICKLES = {"pickle_reader", "torch_reader"}
+#: Modules that run code of others, of which nobody can know what it raises.
+RUN_FOREIGN_CODE = {"hear_api"}
+
+
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_no_module_loads_pickles_or_catches_everything(source):
     tree = ast.parse(source.read_text())
     imported = {
         name.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names
     }
-    assert not imported & {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
+    pickling = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
+    assert source.stem in READ_PICKLES or not imported & pickling
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None
-            assert not (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
+            everything = isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")
+            assert source.stem in RUN_FOREIGN_CODE or not everything

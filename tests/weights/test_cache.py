@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import SettingsError, WeightsError
-from earmark.weights import cache_directory, offline
-from earmark.weights.cache import into_cache
+from earmark.weights.cache import cache_directory, into_cache, offline, writing_to_cache
 
 
 def test_the_environment_names_the_cache(monkeypatch, tmp_path):
@@ -106,3 +105,10 @@ except WeightsError as error:
     assert ran.stdout.startswith(f"Cannot write {target}: File too large. Make room")
     assert target.read_bytes() == b"old"
     assert list(Path(tmp_path).iterdir()) == [target]
+
+
+def test_what_the_file_system_refuses_within_a_block_is_an_error_about_the_target(tmp_path):
+    target = tmp_path / "deep" / "file.bin"
+    with pytest.raises(WeightsError, match=rf"Cannot write {target}: Is a directory.*EARMARK_CACHE"):  # noqa: SIM117
+        with writing_to_cache(target):
+            target.parent.read_bytes()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,21 +17,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors import safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save, save_file
 
-from earmark.errors import WeightsError
+from earmark.errors import SettingsError, WeightsError
 from earmark.weights import (
+    ACCEPTED,
     RECIPES,
+    Digest,
     LocalSource,
     Recipe,
+    UrlSource,
+    WeightsFile,
+    cached_facts,
+    cached_file,
     card_facts,
+    get_weights,
     is_cached,
     load_weights,
+    sha256,
     tensors_digest,
+    verify_weights,
     weights_sha256,
 )
 
 VALUES = np.arange(24, dtype=np.float32)
+SHAPES = {"b": (4,), "a": (4, 3, 2), "c": ()}  # not in the order of the alphabet: a network has an order of its own
 
 
 def convert(contents):
@@ -41,55 +55,215 @@ TENSORS = convert([VALUES.tobytes()])
 
 @pytest.fixture
 def made_up(cache, tmp_path, monkeypatch, digest):
-    """A recipe `made-up` from a local file."""
+    """A recipe `made-up` from a local file; the digest of its tensors is not known beforehand."""
     path = tmp_path / "values.bin"
     path.write_bytes(VALUES.tobytes())
-    recipe = Recipe(
-        id="made-up",
-        source=LocalSource(path, digest(VALUES.tobytes())),
-        tensors_sha256=tensors_digest(TENSORS),
-        convert=convert,
-        licence="CC0",
-        origin="counted",
-        note="none",
+    return known(
+        monkeypatch,
+        Recipe(
+            id="made-up",
+            files=(WeightsFile(LocalSource(path, sha256(digest(VALUES.tobytes()))), convert),),
+            shapes=SHAPES,
+            licence="CC0",
+            origin="counted",
+            note="none",
+        ),
     )
+
+
+def known(monkeypatch, recipe):
     monkeypatch.setitem(RECIPES, recipe.id, recipe)
     return recipe
 
 
 @pytest.fixture
 def stored(made_up, cache):
-    load_weights("made-up")
-    return cache / "weights" / "made-up.safetensors"
+    return get_weights("made-up")
 
 
 def test_weights_are_made_once_and_then_need_no_source(made_up, cache):
     assert not is_cached("made-up")
     first = load_weights("made-up")
     assert is_cached("made-up")
-    made_up.source.path.unlink()
+    made_up.files[0].source.path.unlink()
     second = load_weights("made-up")
     for weights in (first, second):
         assert weights.sha256 == weights_sha256("made-up") == tensors_digest(weights.tensors)
-        assert weights.tensors.keys() == TENSORS.keys()
+        assert list(weights.tensors) == list(SHAPES)
         for name, tensor in TENSORS.items():
             np.testing.assert_array_equal(weights.tensors[name], tensor)
     assert [path.name for path in (cache / "weights").iterdir()] == ["made-up.safetensors"]
 
 
 def test_the_stored_file_says_what_it_is(stored, made_up):
+    source = made_up.files[0].source
     with safe_open(stored, "np") as opened:
         assert opened.metadata() == {
             "licence": "CC0",
             "origin": "counted",
-            "source_sha256": made_up.source.sha256,
-            "tensors_sha256": made_up.tensors_sha256,
+            "proof": str(source.digest),
+            "source": f"the file {source.path}",
+            "source_file": "values.bin",
+            "source_sha256": source.digest.value,
+            "tensors_sha256": tensors_digest(TENSORS),
         }
 
 
+def test_the_digest_comes_from_the_header_alone_unless_the_recipe_states_it(stored, made_up, monkeypatch):
+    before = stored.stat().st_size
+    stored.write_bytes(stored.read_bytes()[:-4] + b"\xff\xff\xff\xff")
+    assert stored.stat().st_size == before
+    assert weights_sha256("made-up") == tensors_digest(TENSORS)
+    with pytest.raises(WeightsError, match="are damaged"):
+        load_weights("made-up")
+    known(monkeypatch, replace(made_up, tensors_sha256="5" * 64))
+    assert weights_sha256("made-up") == "5" * 64
+
+
+def test_a_digest_that_nobody_knows_yet_is_had_by_loading(made_up, cache):
+    assert weights_sha256("made-up") == tensors_digest(TENSORS)
+    assert is_cached("made-up")
+
+
+def test_verifying_fetches_nothing(made_up, cache):
+    with pytest.raises(WeightsError, match=r"not cached\. Get them: earmark weights get made-up"):
+        verify_weights("made-up")
+    assert not cache.exists()
+    load_weights("made-up")
+    assert verify_weights("made-up").sha256 == tensors_digest(TENSORS)
+
+
+def test_a_sound_file_of_another_network_is_refused_with_found_and_expected(stored, made_up, monkeypatch):
+    known(monkeypatch, replace(made_up, shapes=SHAPES | {"a": (2, 3, 4), "d": (1,)}))
+    with pytest.raises(
+        WeightsError, match=r"a: found float32 \(4, 3, 2\), expected float32 \(2, 3, 4\); d: found nothing"
+    ):
+        load_weights("made-up")
+
+
+def test_tensors_that_the_network_does_not_know_are_not_stored(made_up, monkeypatch):
+    known(monkeypatch, replace(made_up, shapes={"a": SHAPES["a"]}))
+    with pytest.raises(WeightsError, match=r"b: found float32 \(4\), expected no such tensor; .*not stored.*report it"):
+        load_weights("made-up")
+    assert not is_cached("made-up")
+
+
+def test_a_header_that_proves_nothing_is_refused(stored):
+    save_file({name: np.asarray(tensor, order="C") for name, tensor in TENSORS.items()}, stored)
+    for ask in (load_weights, weights_sha256, cached_facts):
+        with pytest.raises(WeightsError, match="its header does not say which SHA-256 its tensors have"):
+            ask("made-up")
+
+
+def test_a_file_of_an_earlier_earmark_is_still_good(made_up, cache):
+    facts = {"tensors_sha256": tensors_digest(TENSORS), "source_sha256": "0" * 64, "licence": "CC0", "origin": "-"}
+    cached_file("made-up").parent.mkdir(parents=True)
+    save_file({name: np.asarray(each, order="C") for name, each in TENSORS.items()}, cached_file("made-up"), facts)
+    assert load_weights("made-up").sha256 == tensors_digest(TENSORS)
+
+
+def missing_and_there(server, tmp_path, digest):
+    """Files of a recipe: the first at an address where nothing is, the second one a local file."""
+    there = tmp_path / "there.bin"
+    there.write_bytes(VALUES.tobytes())
+    expected = sha256(digest(VALUES.tobytes()))
+    nothing = UrlSource((server.url("/nothing"),), expected, "nothing.bin")
+    return WeightsFile(nothing, convert), WeightsFile(LocalSource(there, expected), convert)
+
+
+def test_the_next_file_is_tried_if_one_cannot_be_reached(made_up, monkeypatch, server, tmp_path, digest):
+    known(monkeypatch, replace(made_up, files=missing_and_there(server, tmp_path, digest)))
+    assert load_weights("made-up").sha256 == tensors_digest(TENSORS)
+    assert cached_facts("made-up").source_file == "there.bin"
+
+
+def test_every_file_that_cannot_be_reached_is_named(made_up, monkeypatch, server, tmp_path, digest):
+    missing, _ = missing_and_there(server, tmp_path, digest)
+    other = replace(missing, source=replace(missing.source, filename="neither.bin"))
+    known(monkeypatch, replace(made_up, files=(missing, other)))
+    with pytest.raises(WeightsError, match=r"(?s)made-up cannot be had: .*nothing\.bin.*neither\.bin"):
+        load_weights("made-up")
+
+
+def test_a_file_that_is_not_the_right_one_ends_the_search(made_up, monkeypatch, server, tmp_path, digest):
+    _, there = missing_and_there(server, tmp_path, digest)
+    wrong = UrlSource((server.put("/wrong", b"wrong"),), there.source.digest, "wrong.bin")
+    known(monkeypatch, replace(made_up, files=(WeightsFile(wrong, convert), there)))
+    with pytest.raises(WeightsError, match=f"(?s){digest(b'wrong')}.*{there.source.digest.value}"):
+        load_weights("made-up")
+    assert not is_cached("made-up")
+
+
+def test_the_users_own_digest_takes_the_place_of_the_one_expected(made_up, monkeypatch, server, digest):
+    content = (VALUES + 1).tobytes()
+    url = UrlSource((server.put("/new", content),), Digest("git-blob", "0" * 40, said=True), "new.bin")
+    known(monkeypatch, replace(made_up, files=(WeightsFile(url, convert),)))
+    with pytest.raises(WeightsError, match=digest(content)):
+        load_weights("made-up")
+    with pytest.raises(WeightsError, match=digest(content)):
+        load_weights("made-up", accept_sha256="0" * 64)
+    weights = load_weights("made-up", accept_sha256=digest(content).upper())
+    np.testing.assert_array_equal(weights.tensors["b"], VALUES[:4] + 1)
+    assert cached_facts("made-up").proof == ACCEPTED
+    assert load_weights("made-up").sha256 == weights.sha256
+
+
+def test_an_accepted_file_must_still_hold_these_weights(made_up, monkeypatch, server, digest):
+    content = np.arange(48, dtype="<f4").tobytes()
+    url = UrlSource((server.put("/big", content),), sha256("0" * 64), "big.bin")
+
+    def convert_any(contents):
+        return {"a": np.frombuffer(contents[0], "<f4")}
+
+    known(monkeypatch, replace(made_up, files=(WeightsFile(url, convert_any),)))
+    with pytest.raises(WeightsError, match=r"found float32 \(48\).*accepted does not hold these weights"):
+        load_weights("made-up", accept_sha256=digest(content))
+
+
+def test_cached_weights_of_another_file_are_not_passed_off_as_the_accepted_one(stored, made_up):
+    with pytest.raises(WeightsError, match=f"cached already.*get made-up --sha256 {'1' * 64} --force"):
+        load_weights("made-up", accept_sha256="1" * 64)
+    assert get_weights("made-up", accept_sha256=made_up.files[0].source.digest.value) == stored
+
+
+def test_a_digest_that_is_none_is_refused(made_up):
+    with pytest.raises(SettingsError, match="64 hexadecimal digits"):
+        load_weights("made-up", accept_sha256="12ab")
+
+
+def test_weights_can_be_made_anew(stored, made_up):
+    stored.write_bytes(b"spoilt")
+    get_weights("made-up", replace=True)
+    assert verify_weights("made-up").sha256 == tensors_digest(TENSORS)
+
+
+def test_a_downloaded_file_is_converted_once_and_then_used_offline(made_up, monkeypatch, server, cache):
+    """A gzipped npz over HTTP, with the id that git would give it, as publishers of weights have them."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **TENSORS)
+    content = gzip.compress(buffer.getvalue())
+
+    def read(contents):
+        with np.load(io.BytesIO(gzip.decompress(contents[0]))) as arrays:
+            return {name: arrays[name] for name in SHAPES}
+
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    url = UrlSource((server.put("/w.npz.gz", content),), Digest("git-blob", blob), "w.npz.gz")
+    known(monkeypatch, replace(made_up, files=(WeightsFile(url, read),)))
+    first = load_weights("made-up")
+    assert cached_facts("made-up").proof == f"git blob id {blob}"
+    server.pages.clear()
+    (cache / "downloads" / "w.npz.gz").unlink()
+    monkeypatch.setenv("EARMARK_OFFLINE", "1")
+    second = load_weights("made-up")
+    assert first.sha256 == second.sha256 == tensors_digest(TENSORS)
+
+
 def test_unknown_weights_are_answered_with_the_known(cache):
-    for ask in (load_weights, weights_sha256, is_cached, card_facts):
-        with pytest.raises(WeightsError, match=r"no weights 'yamet'. Known: .*yamnet-w8a8"):
+    for ask in (load_weights, get_weights, verify_weights, weights_sha256, is_cached, cached_file, card_facts):
+        with pytest.raises(
+            WeightsError, match=r"no weights 'yamet'. Did you mean 'yamnet-w8a8'\? There are: .*yamnet-w8a8"
+        ):
             ask("yamet")
 
 
@@ -112,7 +286,7 @@ def test_digest_and_facts_touch_no_file(cache):
         lambda content: b"",
         lambda content: content[:-1] + bytes([content[-1] ^ 1]),
         lambda content: b"\xff" * 8 + content[8:],
-        lambda content: save({"a": VALUES}),
+        lambda content: save({"a": VALUES}, {"tensors_sha256": tensors_digest({"a": VALUES}), "source_sha256": ""}),
         lambda content: content.replace(b"F32", b"I32"),
         lambda content: content.replace(b"F32", b"XYZ"),
     ],
@@ -129,15 +303,17 @@ def test_a_damaged_cached_file_is_reported_and_deleting_it_mends(stored, damage)
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_whatever_is_altered_in_a_stored_file_its_tensors_are_right_or_refused(data, tmp_path_factory):
-    from earmark.weights.loading import _read
+    from earmark.weights.safetensors_file import read_facts, read_tensors
 
-    content = bytearray(save({name: np.ascontiguousarray(tensor) for name, tensor in TENSORS.items()}))
+    facts = {"tensors_sha256": tensors_digest(TENSORS), "source_sha256": "0" * 64}
+    content = bytearray(save({name: np.asarray(tensor, order="C") for name, tensor in TENSORS.items()}, facts))
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "altered.safetensors"
     path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))]))
     try:
-        tensors = _read(path)
+        read_facts(path)
+        tensors = read_tensors(path)
     except WeightsError:
         return
     if tensors_digest(tensors) == tensors_digest(TENSORS):
@@ -145,8 +321,7 @@ def test_whatever_is_altered_in_a_stored_file_its_tensors_are_right_or_refused(d
 
 
 def test_a_conversion_that_gives_other_tensors_is_not_stored(made_up, monkeypatch, cache):
-    other = Recipe(**{**vars(made_up), "tensors_sha256": "0" * 64})
-    monkeypatch.setitem(RECIPES, "made-up", other)
+    known(monkeypatch, replace(made_up, tensors_sha256="0" * 64))
     with pytest.raises(WeightsError, match="gave tensors with SHA-256"):
         load_weights("made-up")
     assert not is_cached("made-up")
@@ -165,7 +340,7 @@ def test_a_cache_that_cannot_be_written_is_named(made_up, tmp_path, monkeypatch)
 def test_many_may_make_the_same_weights_at_once(made_up, cache):
     with ThreadPoolExecutor(8) as pool:
         digests = {weights.sha256 for weights in pool.map(load_weights, ["made-up"] * 16)}
-    assert digests == {made_up.tensors_sha256}
+    assert digests == {tensors_digest(TENSORS)}
     assert [path.name for path in (cache / "weights").iterdir()] == ["made-up.safetensors"]
 
 
@@ -216,7 +391,7 @@ def test_the_digest_sees_every_name_shape_type_and_value():
 
 def test_importing_the_room_imports_nothing_heavy():
     script = (
-        "import sys, earmark.weights; print({'onnx', 'torch', 'pooch', 'requests', 'safetensors'} & {*sys.modules})"
+        "import sys, earmark.weights; print({'onnx', 'torch', 'requests', 'safetensors'} & {*sys.modules})"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert ran.stdout.strip() == "set()"

