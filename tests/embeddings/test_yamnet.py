@@ -41,7 +41,7 @@ def seeded_weights() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def model():
-    return Yamnet(seeded_weights())
+    return Yamnet(tensors=seeded_weights())
 
 
 def waveform(name: str) -> np.ndarray:

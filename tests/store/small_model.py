@@ -28,7 +28,7 @@ CARD = EmbeddingCard(
     hop_seconds=0.125,
     dimension=8,
     padding="zeros at the end",
-    weights_id="none",
+    weights_ids=(),
     code_licence="Apache-2.0",
     weights_licence="Apache-2.0",
     paper="none",
@@ -39,13 +39,10 @@ CARD = EmbeddingCard(
 class SmallModel(FramedModel):
     """Eight values every 0.125 s; `seconds_a_clip` makes it as slow as a large one."""
 
-    card = CARD
-    grid = FrameGrid(sample_rate=8000, window=2000, hop=1000)
-    front_end_facts = {"cut": "plain"}  # noqa: RUF012 - a constant of the class
-
     def __init__(self, seed: int = 0, seconds_a_clip: float = 0.0) -> None:
         matrix = np.random.default_rng(seed).normal(size=(2000, 8)).astype(np.float32)
-        super().__init__({"matrix": matrix})
+        grid = FrameGrid(sample_rate=8000, window=2000, hop=1000)
+        super().__init__(CARD, grid, {"cut": "plain"}, tensors={"matrix": matrix})
         self.seconds_a_clip = seconds_a_clip
 
     def front_end(self, samples, frames):
@@ -59,7 +56,19 @@ class SmallModel(FramedModel):
         return network
 
 
-FINGERPRINT = Fingerprint("small", 1, "ab", (("cut", "plain"),), "soxr-HQ", 2000, 1000, "zeros", "float32")
+FINGERPRINT = Fingerprint(
+    card="small",
+    version=1,
+    weights_sha256="ab",
+    front_end=(("cut", "plain"),),
+    resampler="soxr-HQ",
+    window=2000,
+    hop=1000,
+    lead=0,
+    padding="zeros",
+    runtime="torch",
+    precision="float32",
+)
 
 
 def frames_of(name: str, dimension: int = 4) -> np.ndarray:

@@ -128,6 +128,7 @@ def test_an_unknown_file_is_answered_with_its_digest_every_one_expected_and_the_
         ("values.txt", b"0 2 4 6 8 10"),
         ("mine.tar.gz", source_archive({"made-1.0/made/values.npy": NPY, "more": b"more"})),
     ],
+    ids=["h5.gz", "H5", "npy", "txt", "tar.gz"],
 )
 def test_an_accepted_file_is_read_by_the_ending_of_its_name(made_up, write, digest, name, content):
     import_weights("made-up", write(name, content), accept_sha256=digest(content))

@@ -390,9 +390,7 @@ def test_the_digest_sees_every_name_shape_type_and_value():
 
 
 def test_importing_the_room_imports_nothing_heavy():
-    script = (
-        "import sys, earmark.weights; print({'onnx', 'torch', 'requests', 'safetensors'} & {*sys.modules})"
-    )
+    script = "import sys, earmark.weights; print({'onnx', 'torch', 'requests', 'safetensors'} & {*sys.modules})"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert ran.stdout.strip() == "set()"
 

@@ -143,7 +143,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 f"random_state is {self.random_state!r}. It must be a whole number from 0 to 2**32 - 1."
             )
         system = System(self.classifier, self.fusion, self.random_state)
-        fingerprint = _model(self.embedding).fingerprint
+        fingerprint = _model(self.embedding).identify(progress)
         sha256, failures = self._embed(paths, fingerprint, on_error, progress)
         labels = labels[[path in sha256 for path in paths]]
         if len(np.unique(labels)) < 2:
@@ -239,7 +239,14 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return Path(path)
 
     @classmethod
-    def load(cls, path: str | Path, *, store: str | Path | None = None, workers: int | None = None) -> AudioClassifier:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        store: str | Path | None = None,
+        workers: int | None = None,
+        trust_module: bool = False,
+    ) -> AudioClassifier:
         """Read a classifier that `save` has written; no code of the file is run.
 
         Parameters
@@ -248,13 +255,16 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             The file.
         store, workers
             As for the constructor.
+        trust_module : bool
+            Whether the code of a module that its embedding names (``hear:module``) may be run.
 
         Raises
         ------
         ModelFileError
-            If it cannot be read, or was trained on embeddings that this version does not make.
+            If it cannot be read, was trained on embeddings that this version does not make, or on those of a module
+            that is not trusted.
         """
-        trained = read_model_file(Path(path))
+        trained = read_model_file(Path(path), trust_module=trust_module)
         system, fingerprint = trained.system, trained.fingerprint
         classifier = cls(fingerprint.card, trained.classifier, system.fusion, trained.random_state, store, workers)
         classifier._set(trained, failures=())

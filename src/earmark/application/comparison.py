@@ -250,7 +250,7 @@ def compare(
     paths = np.asarray(dataset.clips["path"], dtype=str)
     _fold_sets(dataset, paths, splits, fractions, settings)  # whatever cannot be split is said before hours of work
     folder = Path(store or default_store_folder())
-    stores = {model.card.name: EmbeddingStore(folder, model.fingerprint) for model in models}
+    stores = {model.card.name: EmbeddingStore(folder, model.identify(progress)) for model in models}
     extractions = {
         model.card.name: embed_clips(dataset.paths, model, stores[model.card.name], workers=workers, progress=progress)
         for model in models

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earmark.classifiers import from_tensors, list_classifiers, to_tensors
-from earmark.embeddings import Fingerprint, load_embedding
+from earmark.embeddings import PREFIX, Fingerprint, load_embedding
 from earmark.errors import ModelFileError, SettingsError
 from earmark.evaluation import System, pool, versions
 from earmark.files import replacing
@@ -100,13 +100,15 @@ def write_model_file(path: Path, trained: TrainedModel) -> None:
         ) from error
 
 
-def read_model_file(path: Path) -> TrainedModel:
+def read_model_file(path: Path, *, trust_module: bool = False) -> TrainedModel:
     """Read a trained classifier.
 
     Parameters
     ----------
     path : Path
         Written by `write_model_file`.
+    trust_module : bool
+        Whether the code of a module that its embedding names (``hear:module``) may be run.
 
     Returns
     -------
@@ -116,8 +118,8 @@ def read_model_file(path: Path) -> TrainedModel:
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged, not a model file, of a later format, or was trained on embeddings that this
-        version does not make.
+        If the file is missing, damaged, not a model file, of a later format, was trained on embeddings that this
+        version does not make, or on those of a module that is not trusted.
     """
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file. Train a classifier first: earmark train DATA -o {path.name}.")
@@ -129,10 +131,12 @@ def read_model_file(path: Path) -> TrainedModel:
             )
         if header["tensors_sha256"] != tensors_digest(arrays):
             raise ModelFileError("is damaged: its arrays are not those that were written.")
-        fingerprint, dimension = _embedding(header["embedding"])
+        fingerprint, dimension = _embedding(header["embedding"], trust_module)
         system = _system(arrays, header["classifier"], header["fusion"], dimension)
         name, seed = _settings(header["classifier"])
         trained_on = {label: int(header["trained_on"][str(label)]) for label in system.classes.tolist()}
+    except _UntrustedError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     except (ModelFileError, SettingsError) as error:
         raise ModelFileError(f"{path}: {error} Train the classifier again.") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -160,10 +164,19 @@ def _open(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     return arrays, header
 
 
-def _embedding(then: Mapping[str, Any]) -> tuple[Fingerprint, int]:
+class _UntrustedError(ModelFileError):
+    """A file asks for code of a module to be run."""
+
+
+def _embedding(then: Mapping[str, Any], trust_module: bool) -> tuple[Fingerprint, int]:
     """Refuse embeddings that this version does not make; return the fingerprint and the values of a frame."""
     if not isinstance(then["card"], str):
         raise TypeError(f"embedding {then['card']!r}")
+    if then["card"].startswith(PREFIX) and not trust_module:
+        raise _UntrustedError(
+            f"was trained on embeddings of {then['card']}, and to use it runs the code of that module. If you trust "
+            "both the file and the module, say so: trust_module=True, or --trust-module on the command line."
+        )
     model = load_embedding(then["card"])
     now = json.loads(model.fingerprint.to_json())
     for name in now:

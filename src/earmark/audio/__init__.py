@@ -6,25 +6,31 @@ Everything is NumPy in, NumPy out. Samples are mono float32 in [-1, 1]; position
 
 from earmark.audio.decode import AUDIO_SUFFIXES, AudioInfo, Recording, file_sha256, load, open_recording
 from earmark.audio.framing import FrameGrid
-from earmark.audio.resample import RESAMPLER, resample, resample_blocks
+from earmark.audio.mel import audioset_mel_bank, mel_bank
+from earmark.audio.resample import RESAMPLERS, resample, resample_blocks, resampler_name
 from earmark.audio.search import check_name, find_audio, printable
-from earmark.audio.spectrogram import audioset_mel_bank, log_mel, stft_magnitude
+from earmark.audio.spectrogram import decibels, log_mel, reflected, stft_magnitude, window_decibels
 
 __all__ = [
     "AUDIO_SUFFIXES",
-    "RESAMPLER",
+    "RESAMPLERS",
     "AudioInfo",
     "FrameGrid",
     "Recording",
     "audioset_mel_bank",
     "check_name",
+    "decibels",
     "file_sha256",
     "find_audio",
     "load",
     "log_mel",
+    "mel_bank",
     "open_recording",
     "printable",
+    "reflected",
     "resample",
     "resample_blocks",
+    "resampler_name",
     "stft_magnitude",
+    "window_decibels",
 ]

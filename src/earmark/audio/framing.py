@@ -1,15 +1,16 @@
-"""Where frames lie in a clip: integer sample positions, padding at the end, times of the centres.
+"""Where frames lie in a clip: integer sample positions, padding at both ends, times of the centres.
 
-One policy serves every windowed embedding model: the first frame starts at sample 0, the next one a hop later, and
-the end is padded with zeros until every sample is covered. A clip shorter than a window is padded to one window, so
-there is at least one frame.
+The first frame starts at sample 0, or `lead` samples before it, and the next one a hop later. At the end the clip is
+padded with zeros until every sample is covered, or the incomplete frame is dropped, whichever a model's reference
+does. A clip shorter than a window is padded to one window either way, so there is at least one frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -33,11 +34,15 @@ class FrameGrid:
         Length of a frame in samples.
     hop : int
         Step from one frame to the next in samples.
+    lead : int
+        Zeros in front of the clip, in samples: half a window centres the first frame on sample 0.
+    tail : {"pad", "drop"}
+        What happens to samples after the last complete frame.
 
     Raises
     ------
     SettingsError
-        If one of the three is not positive.
+        If sample rate, window or hop is not positive, or the lead is negative.
 
     Examples
     --------
@@ -51,11 +56,13 @@ class FrameGrid:
     sample_rate: int
     window: int
     hop: int
+    lead: int = 0
+    tail: Literal["pad", "drop"] = "pad"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a grid."""
-        if min(self.sample_rate, self.window, self.hop) < 1:
-            raise SettingsError(f"sample rate, window and hop must be at least 1, got {self}.")
+        if min(self.sample_rate, self.window, self.hop) < 1 or self.lead < 0:
+            raise SettingsError(f"sample rate, window and hop must be at least 1 and the lead 0, got {self}.")
 
     def count(self, samples: int) -> int:
         """Return how many frames a clip of `samples` samples has; at least 1.
@@ -67,7 +74,8 @@ class FrameGrid:
         """
         if samples < 1:
             raise AudioError("there are no samples to cut into frames: the clip is empty.")
-        return 1 + max(0, -(-(samples - self.window) // self.hop))
+        over = self.lead + samples - self.window
+        return 1 + max(0, -(-over // self.hop) if self.tail == "pad" else over // self.hop)
 
     def span(self, frames: int) -> int:
         """Return the number of samples that `frames` consecutive frames cover."""
@@ -81,7 +89,7 @@ class FrameGrid:
         ndarray of shape (frames,), float64
         """
         # Twice the centre is an integer even when the window is odd.
-        doubled = 2 * self.hop * np.arange(frames, dtype=np.int64) + self.window
+        doubled = 2 * (self.hop * np.arange(frames, dtype=np.int64) - self.lead) + self.window
         return doubled / (2.0 * self.sample_rate)
 
     def runs(
@@ -99,7 +107,7 @@ class FrameGrid:
         Yields
         ------
         samples : ndarray of shape (span(frames),), float32
-            The samples under the run's frames, the end of the clip padded with zeros.
+            The samples under the run's frames, both ends of the clip padded with zeros where frames reach beyond.
         frames : int
             Number of frames in the run, at least 1.
 
@@ -110,8 +118,8 @@ class FrameGrid:
         """
         need, step = self.span(frames_per_run), frames_per_run * self.hop
         held: NDArray[np.float32] = np.empty(0, np.float32)
-        total = emitted = 0
-        for block in blocks:
+        total, emitted = -self.lead, 0
+        for block in chain([np.zeros(self.lead, np.float32)], blocks):
             total += len(block)
             held = np.concatenate([held, block]) if len(held) else block
             while len(held) >= max(need, step):

@@ -1,30 +1,38 @@
-"""Spectrogram conventions, one small pure function each, vectorised over frames.
+"""Spectrogram conventions, one small pure function each, vectorised over frames and over leading axes.
 
-The AudioSet convention (VGGish and YAMNet; Hershey et al., "CNN architectures for large-scale audio classification",
-ICASSP 2017, and the reference code in tensorflow/models) is: periodic Hann window of 25 ms every 10 ms, FFT of the
-next power of two, magnitudes, triangular filters that are linear on the HTK mel scale, natural logarithm with an
-offset.
+All models here cut the signal under a periodic Hann window and take magnitudes. They differ in what follows:
+
+- AudioSet (VGGish and YAMNet; Hershey et al., "CNN architectures for large-scale audio classification", ICASSP 2017,
+  and the reference code in tensorflow/models): mel bands of the magnitudes, natural logarithm with an offset.
+- Decibels ``10 log10(max(S, 1e-10))``: of the power spectrum in Kumar's network and PANNs (librosa's
+  ``power_to_db``), of magnitudes in OpenL3 and EdgeL3 (kapre), which makes them half of true decibels.
+- OpenL3 and EdgeL3 set the loudest value of each window to 0 dB and cut off at -80 dB.
+
+Precision follows the samples: float32 in, float32 out; float64 in, float64 out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["audioset_mel_bank", "log_mel", "stft_magnitude"]
+__all__ = ["decibels", "log_mel", "reflected", "stft_magnitude", "window_decibels"]
+
+Real = TypeVar("Real", bound=np.floating[Any])
 
 
-def stft_magnitude(samples: NDArray[np.float32], window: int, hop: int, fft_size: int) -> NDArray[np.float32]:
+def stft_magnitude(samples: NDArray[Real], window: int, hop: int, fft_size: int) -> NDArray[Real]:
     """Magnitude of the short-time Fourier transform, without any padding of the signal.
 
     Parameters
     ----------
-    samples : ndarray of shape (n,), float32
+    samples : ndarray of shape (..., n), float32 or float64
         Mono samples, ``n >= window``.
     window : int
         Length of the periodic Hann window in samples.
@@ -35,78 +43,114 @@ def stft_magnitude(samples: NDArray[np.float32], window: int, hop: int, fft_size
 
     Returns
     -------
-    ndarray of shape (1 + (n - window) // hop, fft_size // 2 + 1), float32
+    ndarray of shape (..., 1 + (n - window) // hop, fft_size // 2 + 1), dtype of `samples`
     """
     from scipy import fft
 
-    pieces = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
-    spectrum: NDArray[np.complex64] = fft.rfft(pieces * _periodic_hann(window), fft_size, axis=1)
-    return np.abs(spectrum)
+    pieces = np.lib.stride_tricks.sliding_window_view(samples, window, axis=-1)[..., ::hop, :]
+    magnitudes: NDArray[Real] = np.abs(fft.rfft(pieces * _periodic_hann(window, samples.dtype), fft_size, axis=-1))
+    return magnitudes
 
 
-def log_mel(magnitudes: NDArray[np.float32], bank: NDArray[np.float32], offset: float) -> NDArray[np.float32]:
+def log_mel(magnitudes: NDArray[Real], bank: NDArray[Any], offset: float) -> NDArray[Real]:
     """Natural logarithm of mel-filtered magnitudes, with an offset that keeps silence finite.
 
     Parameters
     ----------
-    magnitudes : ndarray of shape (frames, bins), float32
+    magnitudes : ndarray of shape (..., frames, bins), float32 or float64
         Magnitude spectrogram.
-    bank : ndarray of shape (bins, bands), float32
+    bank : ndarray of shape (bins, bands), dtype of `magnitudes`
         Mel filter bank.
     offset : float
         Added before the logarithm (0.01 in VGGish, 0.001 in YAMNet).
 
     Returns
     -------
-    ndarray of shape (frames, bands), float32
+    ndarray of shape (..., frames, bands), dtype of `magnitudes`
     """
-    mel: NDArray[np.float32] = np.log(magnitudes @ bank + np.float32(offset))
+    mel: NDArray[Real] = np.log(magnitudes @ bank + magnitudes.dtype.type(offset))
     return mel
 
 
-@lru_cache(maxsize=8)
-def audioset_mel_bank(
-    sample_rate: int = 16000,
-    fft_size: int = 512,
-    bands: int = 64,
-    low_hz: float = 125.0,
-    high_hz: float = 7500.0,
-) -> NDArray[np.float32]:
-    """Mel filter bank of VGGish and YAMNet: triangles linear in HTK mel, peak 1, nothing at 0 Hz.
+def decibels(values: NDArray[Real], least: float = 1e-10) -> NDArray[Real]:
+    """Ten times the decimal logarithm, of no less than `least`.
 
     Parameters
     ----------
-    sample_rate : int
-        In Hz.
-    fft_size : int
-        Length of the Fourier transform.
-    bands : int
-        Number of mel bands.
-    low_hz, high_hz : float
-        Lower edge of the first and upper edge of the last band.
+    values : ndarray of any shape, float32 or float64
+        Powers give true decibels, magnitudes half of them.
+    least : float
+        Smaller values count as this one: silence is -100 dB by default.
 
     Returns
     -------
-    ndarray of shape (fft_size // 2 + 1, bands), float32, read-only
-
-    Notes
-    -----
-    ``mel(f) = 1127 ln(1 + f / 700)``, as in ``mel_features.py`` of the VGGish reference implementation.
+    ndarray of the shape and dtype of `values`
     """
-    bins = _htk_mel(np.linspace(0.0, sample_rate / 2, fft_size // 2 + 1))[:, np.newaxis]
-    edges = np.linspace(_htk_mel(low_hz), _htk_mel(high_hz), bands + 2)
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    bank = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
-    bank[0] = 0.0
-    bank.flags.writeable = False
-    return bank
+    levels: NDArray[Real] = np.maximum(values, values.dtype.type(least))
+    np.log10(levels, out=levels)
+    levels *= values.dtype.type(10.0)
+    return levels
 
 
-def _htk_mel(frequency_hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    return 1127.0 * np.log1p(np.asarray(frequency_hz, np.float64) / 700.0)
+def window_decibels(values: NDArray[Real], range_db: float = 80.0) -> NDArray[Real]:
+    """Decibels below the loudest value of each window, as kapre computes them for OpenL3 and EdgeL3.
+
+    Parameters
+    ----------
+    values : ndarray of shape (..., a, b), float32 or float64
+        Spectrograms; the last two axes are one window, in either order.
+    range_db : float
+        Levels further than this below the loudest are raised to it.
+
+    Returns
+    -------
+    ndarray of the shape and dtype of `values`
+        From ``-range_db`` to 0. A silent window is 0 throughout, as if it were loud everywhere.
+    """
+    levels = decibels(values)
+    levels -= levels.max(axis=(-2, -1), keepdims=True)
+    np.maximum(levels, levels.dtype.type(-range_db), out=levels)
+    return levels
 
 
-@lru_cache(maxsize=8)
-def _periodic_hann(window: int) -> NDArray[np.float32]:
-    return (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(window) / window)).astype(np.float32)
+def reflected(blocks: Iterable[NDArray[Real]], margin: int) -> Iterator[NDArray[Real]]:
+    """Mirror the two ends of a stream outwards: ``numpy.pad(x, margin, mode="reflect")`` of the whole.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n,)
+        Consecutive samples; no more than `margin` of them and a block are held.
+    margin : int
+        Samples to add at either end, not negative. A clip of `margin` samples or fewer is mirrored again and again.
+
+    Yields
+    ------
+    ndarray of shape (m,), dtype of the blocks
+        Consecutive samples, ``2 * margin`` more than came in; nothing if nothing came in.
+    """
+    stream = iter(blocks)
+    start: list[NDArray[Real]] = []
+    samples = 0
+    for block in stream:
+        start.append(block)
+        samples += len(block)
+        if samples > margin:
+            break
+    if samples == 0:
+        return
+    head = np.concatenate(start)
+    if samples <= margin:
+        yield np.pad(head, margin, mode="reflect")
+        return
+    tail = head[-margin - 1 :].copy()
+    yield head[1 : margin + 1][::-1].copy()
+    yield head
+    for block in stream:
+        tail = np.concatenate([tail, block[-margin - 1 :]])[-margin - 1 :]
+        yield block
+    yield tail[:-1][::-1].copy()
+
+
+@lru_cache(maxsize=16)
+def _periodic_hann(window: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    return (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(window) / window)).astype(dtype)

@@ -49,7 +49,7 @@ def embed(
     check_writable(output)
     model = load_embedding(embedding)
     paths = find_recordings(audio)
-    kept = EmbeddingStore(store or default_store_folder(), model.fingerprint)
+    kept = EmbeddingStore(store or default_store_folder(), model.identify(terminal))
     done = embed_clips(paths, model, kept, workers=workers, progress=terminal)
     if done.failures and (on_error is OnError.stop or not done.sha256):
         raise ClipsLeftOut(done.failures, len(paths))

@@ -1,57 +1,180 @@
-"""``earmark embeddings``: which embeddings there are."""
+"""``earmark embeddings``: which embeddings there are, all about one of them, and whether one keeps the contract."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from earmark.cli.terminal import Terminal, friendly
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
     from earmark.embeddings import EmbeddingCard
+    from earmark.embeddings.contract import Finding
 
 __all__ = ["embeddings"]
 
+STOPPED = "Stopped. What was checked so far holds."
 
+
+class _ListsByDefault(TyperGroup):
+    """Takes what is no command for the argument of ``list``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or not {args[0]} & {*self.commands, *ctx.help_option_names}:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+embeddings = typer.Typer(
+    cls=_ListsByDefault,
+    help="List the embeddings, show the card of one, or check one. A pattern or a name needs no command before it: "
+    "earmark embeddings 'openl3*'.",
+    rich_markup_mode=None,
+)
+
+
+@embeddings.command(name="list")
 @friendly
-def embeddings(
+def list_(
     pattern: Annotated[
-        str, typer.Argument(metavar="PATTERN", help="Shell pattern of names; one exact name shows its whole card.")
+        str,
+        typer.Argument(
+            metavar="PATTERN",
+            help="Shell pattern of names; one exact name, also with options or of a HEAR module, shows its whole card.",
+        ),
     ] = "*",
 ) -> None:
-    """List the embeddings, or show the card of one."""
-    from rich.table import Table
-
-    from earmark.embeddings import list_embeddings
+    """List the embeddings, or show the card of one; runs where no command is named."""
+    from earmark.embeddings import list_embeddings, load_embedding
     from earmark.errors import SettingsError
-    from earmark.weights import RECIPES, is_cached
-
-    def cached(card: EmbeddingCard) -> str:
-        if card.weights_id not in RECIPES:
-            return "by its package"
-        return "yes" if is_cached(card.weights_id) else "no, fetched at the first use"
 
     cards = list_embeddings(pattern)
-    if not cards:
+    if not cards and any(sign in pattern for sign in "*?[") and "=" not in pattern:
         everything = ", ".join(card.name for card in list_embeddings())
         raise SettingsError(f"no embedding matches {pattern!r}. There are: {everything}.")
-    out = Terminal().out
-    if [card.name for card in cards] == [pattern]:
-        facts = Table(show_header=False, box=None)
-        for name, value in asdict(cards[0]).items():
-            if value:
-                facts.add_row(f"[bold]{name.replace('_', ' ')}[/]", str(value))
-        facts.add_row("[bold]cached[/]", cached(cards[0]))
-        out.print(facts)
-        return
+    if not cards or [card.name for card in cards] == [pattern]:
+        Terminal().out.print(_card(load_embedding(pattern).card))
+    else:
+        Terminal().show(_list(cards))
+
+
+@embeddings.command()
+@partial(friendly, stopped=STOPPED)
+def check(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of an embedding, or hear: and the name of a module.")
+    ],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the clip of 20 minutes, a shorter one takes its place.")
+    ] = False,
+) -> None:
+    """Check whether an embedding, or a module that follows HEAR, keeps to the contract."""
+    from earmark.embeddings import load_embedding
+    from earmark.embeddings.contract import checks_for, run_checks
+    from earmark.embeddings.hear_module import HearModel
+
+    terminal = Terminal()
+    model = load_embedding(name)
+    if isinstance(model, HearModel):
+        _ = model.module  # what cannot be loaded cannot be checked; all else is for the checks to find
+    else:
+        model.fetch(terminal)
+    checks = checks_for(model, quick=quick)
+    findings = []
+    with terminal.step(f"Checking {name}", len(checks), "checks") as advance:
+        for finding in run_checks(model, checks):
+            findings.append(finding)
+            advance()
+    terminal.show(_findings(findings))
+    broken = sum(finding.verdict == "broken" for finding in findings)
+    terminal.out.print(f"{name} breaks {broken} of {len(findings)}." if broken else f"{name} keeps all that it must.")
+    if broken:
+        raise SystemExit(1)
+
+
+def _list(cards: Sequence[EmbeddingCard]) -> Table:
+    from rich.table import Table
+
     table = Table()
-    for heading in ("name", "values", "rate, Hz", "window, s", "hop, s", "weights licence", "cached"):
-        table.add_column(
-            heading, justify="right" if heading in ("values", "rate, Hz", "window, s", "hop, s") else "left"
-        )
+    table.add_column("name", no_wrap=True)
+    for heading in ("values", "rate, Hz", "window, s", "hop, s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("weights licence")
+    table.add_column("cached")
     for card in cards:
-        numbers = (str(card.dimension), str(card.sample_rate), f"{card.window_seconds:g}", f"{card.hop_seconds:g}")
-        table.add_row(card.name, *numbers, card.weights_licence, cached(card))
-    out.print(table)
+        seconds = (_seconds(card.window_seconds), _seconds(card.hop_seconds))
+        # The card of one embedding has the remarks on the licence.
+        licence = re.split(r"[;,:]|\s\(| for ", card.weights_licence)[0]
+        table.add_row(
+            card.name, str(card.dimension), str(card.sample_rate), *seconds, licence, _cached(card).partition(",")[0]
+        )
+    return table
+
+
+def _card(card: EmbeddingCard) -> Table:
+    """Lay out a card and the options of its model."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from earmark.embeddings import embedding_options
+
+    facts = {
+        "name": card.name,
+        "title": card.title,
+        "values": f"{card.dimension} a frame",
+        "sample rate": f"{card.sample_rate} Hz",
+        "window": _seconds(card.window_seconds, " s"),
+        "hop": _seconds(card.hop_seconds, " s"),
+        "padding": card.padding,
+        "code licence": card.code_licence,
+        "weights licence": card.weights_licence,
+        "paper": card.paper,
+        "origin": card.origin,
+        "note": card.note,
+        "version": str(card.version),
+        "weights": ", ".join(card.weights_ids),
+        "cached": _cached(card),
+    }
+    table = Table(show_header=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    for name, value in facts.items():
+        if value:
+            table.add_row(name, escape(value))
+    for name, option in sorted(embedding_options(card.name).items()):
+        default = str(option.default).lower() if option.default != () else ""
+        table.add_row(f"option {name}", escape(f"{option.says} (by default {default or 'none'})"))
+    return table
+
+
+def _findings(findings: Sequence[Finding]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("check", "", "what was found"):
+        table.add_column(heading, overflow="fold")
+    colours = {"ok": "green", "remark": "yellow", "broken": "bold red"}
+    for finding in findings:
+        verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
+        table.add_row(escape(finding.check.name), verdict, escape(finding.found))
+    return table
+
+
+def _seconds(seconds: float, unit: str = "") -> str:
+    return f"{seconds:.4g}{unit}" if seconds else "whole clip"
+
+
+def _cached(card: EmbeddingCard) -> str:
+    from earmark.weights import RECIPES, is_cached
+
+    if not card.weights_ids or not set(card.weights_ids) <= set(RECIPES):
+        return "brings its own"
+    return "yes" if all(map(is_cached, card.weights_ids)) else "no, fetched at the first use"

@@ -13,6 +13,7 @@ from earmark.cli.embed import embed
 from earmark.cli.embeddings import embeddings
 from earmark.cli.predict import predict
 from earmark.cli.train import train
+from earmark.cli.weights import weights
 
 __all__ = ["app", "main"]
 
@@ -24,8 +25,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compare, check, train, predict, embed, embeddings, demo):
+for command in (compare, check, train, predict, embed, demo):
     app.command()(command)
+app.add_typer(embeddings, name="embeddings")
+app.add_typer(weights, name="weights")
 
 
 def _version(wanted: bool) -> None:

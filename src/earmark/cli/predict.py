@@ -39,6 +39,10 @@ def predict(
     format: Annotated[  # noqa: A002 - the option's name
         Format, typer.Option("--format", help="How to print the predictions.")
     ] = Format.table,
+    trust_module: Annotated[
+        bool,
+        typer.Option("--trust-module", help="Run the code of the module (hear:...) whose embeddings it knows."),
+    ] = False,
     store: Store = None,
     workers: Workers = None,
     on_error: OnErrorOption = OnError.stop,
@@ -49,7 +53,7 @@ def predict(
     from earmark.application import AudioClassifier
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
-    classifier = AudioClassifier.load(model, store=store, workers=workers)
+    classifier = AudioClassifier.load(model, store=store, workers=workers, trust_module=trust_module)
     paths = find_recordings(audio)
     done = classifier.classify(
         paths, frames=frames, on_error="skip" if on_error is OnError.skip else "raise", progress=terminal

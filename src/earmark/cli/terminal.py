@@ -28,6 +28,11 @@ __all__ = ["Terminal", "friendly"]
 #: A step shows its bar once it has taken this long, in seconds.
 BAR_AFTER_SECONDS = 1.0
 
+#: The unit of steps that are shown as sizes, such as 12.5 MB.
+BYTES = "bytes"
+
+STOPPED = "Stopped. Embeddings of finished clips are kept in the store: run the same command again to go on."
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -70,7 +75,7 @@ class Terminal:
         """Show a bar for a step that takes more than a second, on a terminal."""
         started, heard, count = time.monotonic(), 0.0, 0
         bars = _bars(self.err, unit)
-        task = bars.add_task(title, total=total, speed="")
+        task = bars.add_task(title, total=total or None, speed="")  # none: nobody knows how much will come
         shows = self.err.is_terminal and not self._quiet
         timer = Timer(BAR_AFTER_SECONDS, bars.start)
         timer.daemon = True
@@ -92,7 +97,13 @@ class Terminal:
                     bars.stop()
         seconds = time.monotonic() - started
         if self._verbose or (shows and heard and seconds > BAR_AFTER_SECONDS):
-            self.say(f"{title}: {count} {unit} in {seconds:.1f} s ({_speed(count, heard, seconds, unit)})")
+            done = f"{_amount(count, unit)} in {seconds:.1f} s ({_speed(count, heard, seconds, unit)})"
+            self.say(f"{title}: {done}")
+
+    def error(self, error: EarmarkError) -> None:
+        """Print what went wrong and what to do about it."""
+        self.err.print("[bold red]Error:[/] ", end="")
+        self.err.print(str(error), markup=False, soft_wrap=True)
 
     def failures(self, failures: Sequence[ClipFailure], total: int) -> None:
         """List clips that were left out, one path a line so that it can be copied."""
@@ -102,8 +113,21 @@ class Terminal:
             self.err.print(f"    {failure.reason}", markup=False, soft_wrap=True)
 
 
-def friendly(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Turn our errors into messages and exit code 1, Ctrl-C into advice and 130, a closed pipe into silence."""
+def friendly(command: Callable[Parameters, Result], stopped: str = STOPPED) -> Callable[Parameters, Result]:
+    """Turn our errors into messages and exit code 1, Ctrl-C into advice and 130, a closed pipe into silence.
+
+    Parameters
+    ----------
+    command : callable
+        What the user called.
+    stopped : str
+        What is said after Ctrl-C.
+
+    Returns
+    -------
+    callable
+        The command, as the command line calls it.
+    """
 
     @functools.wraps(command)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
@@ -113,9 +137,7 @@ def friendly(command: Callable[Parameters, Result]) -> Callable[Parameters, Resu
             _report(error, quiet=bool(kwargs.get("quiet")), verbose=bool(kwargs.get("verbose")))
             raise SystemExit(1) from error
         except KeyboardInterrupt:
-            sys.stderr.write(
-                "\nStopped. Embeddings of finished clips are kept in the store: run the same command again to go on.\n"
-            )
+            sys.stderr.write(f"\n{stopped}\n")
             sys.stderr.flush()
             os._exit(130)  # at once, without waiting for the clip or the training that is under way
         except BrokenPipeError as error:
@@ -137,25 +159,50 @@ def _report(error: EarmarkError, *, quiet: bool, verbose: bool) -> None:
                 "The embeddings of the others are kept in the store."
             )
         return
-    terminal.err.print("[bold red]Error:[/] ", end="")
-    terminal.err.print(str(error), markup=False, soft_wrap=True)
+    terminal.error(error)
 
 
 def _bars(console: Console, unit: str) -> Bars:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich import progress as rich
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TextColumn("{task.fields[speed]}", style="dim"),
-        TimeRemainingColumn(),
+    if unit == BYTES:
+        return _download_bars(console)
+    return rich.Progress(
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn(unit),
+        rich.TextColumn("{task.fields[speed]}", style="dim"),
+        rich.TimeRemainingColumn(),
         console=console,
         transient=True,
     )
 
 
+def _download_bars(console: Console) -> Bars:
+    """Make bars for files, the long names of which give way to the numbers where the terminal is narrow."""
+    from rich import progress as rich
+    from rich.table import Column
+
+    return rich.Progress(
+        rich.TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        rich.BarColumn(bar_width=console.width // 8),
+        rich.DownloadColumn(),
+        rich.TransferSpeedColumn(),
+        rich.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        expand=True,
+    )
+
+
 def _speed(count: int, audio_seconds: float, seconds: float, unit: str) -> str:
-    rate = f"{count / max(seconds, 1e-9):.1f} {unit}/s"
+    each_second = count / max(seconds, 1e-9)
+    rate = f"{_amount(round(each_second), unit)}/s" if unit == BYTES else f"{each_second:.1f} {unit}/s"
     return f"{rate}, {audio_seconds / max(seconds, 1e-9):.0f} x real time" if audio_seconds else rate
+
+
+def _amount(count: int, unit: str) -> str:
+    from rich.filesize import decimal
+
+    return decimal(count) if unit == BYTES else f"{count} {unit}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from earmark.embeddings.model import EmbeddingModel
+    from earmark.embeddings.options import Option
 
 __all__ = ["EmbeddingCard", "Registration"]
 
@@ -19,7 +20,7 @@ class EmbeddingCard:
     Attributes
     ----------
     name : str
-        Its name in the registry, such as ``"yamnet"``.
+        Its name in the registry, such as ``"yamnet"``, with the options that are not as by default.
     version : int
         Raised whenever a number that the model gives would change.
     title : str
@@ -27,13 +28,13 @@ class EmbeddingCard:
     sample_rate : int
         Rate at which the model hears, in Hz.
     window_seconds, hop_seconds : float
-        Length of a frame and step from one to the next, in seconds.
+        Length of a frame and step from one to the next, in seconds; 0 where a frame is the whole clip.
     dimension : int
         Values in an embedding.
     padding : str
         What happens at the end of a clip and to clips shorter than a window.
-    weights_id : str
-        Name of its weights in the weights room.
+    weights_ids : tuple of str
+        Names of its weights in the weights room; none if the model brings its own.
     code_licence, weights_licence : str
         SPDX names where there are any, with remarks where they need one.
     paper : str
@@ -52,7 +53,7 @@ class EmbeddingCard:
     hop_seconds: float
     dimension: int
     padding: str
-    weights_id: str
+    weights_ids: tuple[str, ...]
     code_licence: str
     weights_licence: str
     paper: str
@@ -69,8 +70,11 @@ class Registration:
     card : EmbeddingCard
         Facts about the model.
     load : callable
-        Makes the model; called without arguments.
+        Makes the model; called with the options that were chosen.
+    options : mapping of str to Option
+        What its user may choose.
     """
 
     card: EmbeddingCard
-    load: Callable[[], EmbeddingModel]
+    load: Callable[..., EmbeddingModel]
+    options: Mapping[str, Option] = field(default_factory=dict)

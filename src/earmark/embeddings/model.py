@@ -1,4 +1,4 @@
-"""The contract of embedding models, and the template of those that cut a clip into windows.
+"""The contract of embedding models.
 
 A model is a function of samples and their rate. It resamples when the rate differs, never guesses a rate, gives at
 least one frame for any non-empty clip, and gives the same numbers for a frame whatever its neighbours in a batch: the
@@ -10,28 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.audio import RESAMPLER, FrameGrid, open_recording, resample_blocks
+from earmark.audio import open_recording
 from earmark.errors import AudioError
+from earmark.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earmark.embeddings.card import EmbeddingCard
-    from earmark.runtime import Network
 
-__all__ = ["EmbeddingModel", "Fingerprint", "FrameEmbeddings", "FramedModel"]
-
-#: Frames that are worked on at a time: bounds memory for clips of any length.
-FRAMES_PER_RUN = 64
+__all__ = ["EmbeddingModel", "Fingerprint", "FrameEmbeddings"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ class Fingerprint:
     Attributes
     ----------
     card : str
-        Name of the model.
+        Name of the model, with its options.
     version : int
         Version of its card.
     weights_sha256 : str
@@ -74,12 +69,14 @@ class Fingerprint:
         Parameters of its front end.
     resampler : str
         Name and quality of the resampler.
-    window, hop : int
-        In samples at the model's rate.
+    window, hop, lead : int
+        In samples at the model's rate; see `FrameGrid`. All 0 where a frame is the whole clip.
     padding : str
         Padding policy.
+    runtime : str
+        What runs the network.
     precision : str
-        Number format in which the network runs.
+        Number format in which it runs.
     """
 
     card: str
@@ -89,7 +86,9 @@ class Fingerprint:
     resampler: str
     window: int
     hop: int
+    lead: int
     padding: str
+    runtime: str
     precision: str
 
     @property
@@ -116,7 +115,35 @@ class EmbeddingModel(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> Fingerprint:
-        """Everything that decides the model's numbers; known without loading the weights."""
+        """Everything that decides the model's numbers.
+
+        Known without loading the weights, unless nobody knows their digest before they were fetched.
+        """
+
+    def identify(self, progress: Progress = SILENT) -> Fingerprint:
+        """Return the fingerprint; should its weights have to be fetched for that, `progress` hears of the download.
+
+        Raises
+        ------
+        WeightsError
+            If they cannot be had.
+        """
+        del progress
+        return self.fingerprint
+
+    def fetch(self, progress: Progress = SILENT) -> None:  # noqa: B027 - not every model has something to fetch
+        """See to it that what the model needs lies on this machine.
+
+        Parameters
+        ----------
+        progress : Progress
+            Hears of the download.
+
+        Raises
+        ------
+        WeightsError
+            If it cannot be had.
+        """
 
     @abstractmethod
     def prepare(self) -> None:
@@ -182,105 +209,6 @@ class EmbeddingModel(ABC):
                 if str(error).startswith(f"{path}: "):
                     raise
                 raise AudioError(f"{path}: {error}") from error
-
-
-class FramedModel(EmbeddingModel):
-    """Template of models with a fixed window: resample, cut, front end, network.
-
-    A subclass sets `card`, `grid` and `front_end_facts`, and gives the front end and the network.
-
-    Parameters
-    ----------
-    tensors : mapping of str to ndarray, optional
-        Weights to use instead of those of the card, by the names that the card's weights have.
-    """
-
-    grid: FrameGrid
-    front_end_facts: Mapping[str, float | int | str]
-
-    def __init__(self, tensors: Mapping[str, NDArray[np.float32]] | None = None) -> None:
-        self._tensors = tensors
-        self._loading = Lock()
-
-    @abstractmethod
-    def front_end(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-        """Turn the samples under `frames` consecutive frames into the network's input, one row a frame."""
-
-    @abstractmethod
-    def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
-        """Make the network from its weights."""
-
-    @cached_property
-    def network(self) -> Network:
-        """The network with its weights, loaded at the first use."""
-        from earmark.weights import load_weights
-
-        tensors = self._tensors if self._tensors is not None else load_weights(self.card.weights_id).tensors
-        return self.build_network(tensors)
-
-    @cached_property
-    def fingerprint(self) -> Fingerprint:
-        """Everything that decides the model's numbers."""
-        from earmark.weights import tensors_digest, weights_sha256
-
-        own = self._tensors
-        return Fingerprint(
-            card=self.card.name,
-            version=self.card.version,
-            weights_sha256=weights_sha256(self.card.weights_id) if own is None else tensors_digest(own),
-            front_end=tuple(sorted(self.front_end_facts.items())),
-            resampler=RESAMPLER,
-            window=self.grid.window,
-            hop=self.grid.hop,
-            padding=self.card.padding,
-            precision="float32",
-        )
-
-    def prepare(self) -> None:
-        """Load the weights; see `EmbeddingModel.prepare`."""
-        with self._loading:
-            _ = self.network
-
-    def embed_blocks(self, blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> FrameEmbeddings:
-        """Embed a stream of blocks; see `EmbeddingModel.embed_blocks`."""
-        self.prepare()
-        heard = _Counter(blocks)
-        stream = _never_nothing(resample_blocks(heard, sample_rate, self.grid.sample_rate), heard)
-        with np.errstate(over="ignore", invalid="ignore"):  # what comes of samples far too large is refused below
-            values = np.concatenate(
-                [self.network(self.front_end(samples, n)) for samples, n in self.grid.runs(stream, FRAMES_PER_RUN)]
-            )
-        if not np.isfinite(values).all():
-            raise AudioError(
-                f"samples reach {heard.peak:.3g}, for which {self.card.name} gives no finite embedding: this is not "
-                "audio in [-1, 1]. Scale or export the recording again."
-            )
-        return FrameEmbeddings(values, self.grid.times(len(values)), heard.samples / sample_rate)
-
-
-class _Counter:
-    """Passes blocks on, counts their samples and keeps the largest magnitude."""
-
-    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
-        self._blocks = blocks
-        self.samples = 0
-        self.peak = 0.0
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in self._blocks:
-            self.samples += len(block)
-            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
-            yield block
-
-
-def _never_nothing(stream: Iterable[NDArray[np.float32]], heard: _Counter) -> Iterator[NDArray[np.float32]]:
-    """Pass on what the resampler gives, and one zero if it makes nothing of very few samples."""
-    samples = 0
-    for block in stream:
-        samples += len(block)
-        yield block
-    if heard.samples and not samples:
-        yield np.zeros(1, np.float32)
 
 
 def _checked(samples: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -129,6 +129,7 @@ def _embed_missing(
         except AudioError as error:
             return error
 
+    model.fetch(progress)
     model.prepare()
     seconds = []
     with _gather(store) as keep, progress.step(f"Embedding with {model.card.name}", len(missing), "clips") as advance:

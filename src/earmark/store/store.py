@@ -15,6 +15,7 @@ what heard it, the frames as a list of fixed-size float32 lists, their times.
 from __future__ import annotations
 
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator, Sequence, Set
@@ -94,7 +95,9 @@ class EmbeddingStore:
 
     def __init__(self, folder: str | Path, fingerprint: Fingerprint) -> None:
         self.fingerprint = fingerprint
-        self.folder = Path(folder) / f"{fingerprint.card}-{fingerprint.key[:16]}"
+        # Options in a name bring characters that some file systems do not take.
+        name = re.sub(r"[^\w.+=-]+", "_", fingerprint.card)[:100]
+        self.folder = Path(folder) / f"{name}-{fingerprint.key[:16]}"
         self._index: dict[str, _Place] = {}
         self._seen: set[Path] = set()
         self.refresh()
