@@ -5,6 +5,8 @@ import hashlib
 import json
 import pickle
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -318,3 +320,34 @@ def test_truncated_and_missing_model_files_are_refused(trained, tmp_path):
 def test_a_folder_that_is_not_there_is_an_error_of_ours(trained, tmp_path):
     with pytest.raises(ModelFileError, match="could not be written"):
         trained.save(tmp_path / "nowhere" / "model.earmark")
+
+
+@pytest.fixture(scope="module")
+def trained_on_a_module(data, store, tmp_path_factory):
+    """A classifier that was trained on embeddings of a module which follows HEAR: ours."""
+    model = earmark.AudioClassifier("hear:earmark.hear", store=store).fit(*data)
+    return model.save(tmp_path_factory.mktemp("module") / "model.earmark")
+
+
+def test_a_file_that_names_a_module_runs_its_code_only_if_that_is_trusted(trained_on_a_module, data, store):
+    code = f"""
+import sys, earmark
+try:
+    earmark.AudioClassifier.load({str(trained_on_a_module)!r})
+except earmark.EarmarkError as error:
+    print(error)
+print("imported" if "earmark.hear" in sys.modules else "not imported")
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "trust_module=True" in said
+    assert said.endswith("not imported\n")
+    trusted = earmark.AudioClassifier.load(trained_on_a_module, store=store, trust_module=True)
+    assert (trusted.predict(data[0]) == data[1]).mean() == 1
+
+
+def test_the_options_of_an_embedding_are_kept_with_the_classifier(data, store, tmp_path):
+    model = earmark.AudioClassifier("yamnet:hop=0.24", store=store).fit(*data)
+    again = earmark.AudioClassifier.load(model.save(tmp_path / "model.earmark"), store=store)
+    assert again.embedding == "yamnet:hop=0.24"
+    assert again.model_.fingerprint.hop == 3840
+    np.testing.assert_array_equal(again.predict_proba(data[0]), model.predict_proba(data[0]))

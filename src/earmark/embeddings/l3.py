@@ -11,21 +11,28 @@ zeros until every sample is covered.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from earmark.audio import FrameGrid, mel_bank, stft_magnitude, window_decibels
+from earmark.embeddings import options
 from earmark.embeddings.layers import stages_of
 from earmark.embeddings.modules import channels_last, convolution, loaded
+from earmark.embeddings.network_model import FramedModel
 from earmark.errors import SettingsError
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["BN_EPSILON", "LAYERS", "l3_grid", "l3_network", "trained_mel_decibels", "windows"]
+    from earmark.embeddings.card import EmbeddingCard
+    from earmark.runtime import Network
+
+__all__ = ["LAYERS", "OPTIONS", "L3Model", "l3_network", "trained_mel_decibels"]
 
 #: The convolutions by name; after the second, fourth and sixth the map is halved.
 LAYERS = tuple(f"conv{number}" for number in range(1, 9))
@@ -33,27 +40,107 @@ HALVED_AFTER = ("conv2", "conv4", "conv6")
 BN_EPSILON = 1e-3  # of Keras
 
 
-def l3_grid(sample_rate: int, hop_seconds: float, center: bool) -> FrameGrid:
-    """Windows of one second.
+HOP_SECONDS = 0.1
+OPTIONS = {
+    "center": options.flag(True, "whether frame i is centred on i times the hop, or starts there"),
+    "hop": options.hop(HOP_SECONDS),
+    "layers": options.layers(LAYERS),
+    "resampler": options.RESAMPLER,
+    "runtime": options.RUNTIME,
+}
+
+
+class L3Model(FramedModel):
+    """Template of the family: windows of one second, and the network. A subclass gives `decibels`.
+
+    Parameters
+    ----------
+    card : EmbeddingCard
+        Of the model, its own options spelled already.
+    channels : sequence of int
+        Of the eight convolutions.
+    map_shape, pool : tuple of int
+        Height and width of the spectrogram, and of the last max-pool.
+    front_end_facts : mapping
+        See `NetworkModel`.
+    hop : float
+        Step from one frame to the next in seconds, truncated to samples.
+    center : bool
+        Whether frame i is centred on i times the hop, or starts there.
+    layers : tuple of str
+        Convolutions whose averaged activations are the embedding, ``"conv1"`` to ``"conv8"``; none for the network's
+        own.
+    tensors, resampler, runtime
+        See `NetworkModel`; tensors by the names of `l3_network`.
 
     Raises
     ------
     SettingsError
         If the hop is shorter than a sample.
     """
-    if (step := int(hop_seconds * sample_rate)) < 1:
-        raise SettingsError(f"the hop of {hop_seconds:g} s is shorter than a sample at {sample_rate} Hz. Lengthen it.")
-    return FrameGrid(sample_rate, window=sample_rate, hop=step, lead=sample_rate // 2 if center else 0)
 
+    frames_per_run = 16  # 27 MB of pieces to transform, with OpenL3
 
-def windows(samples: NDArray[np.float32], grid: FrameGrid, frames: int) -> NDArray[np.float32]:
-    """Cut the samples under consecutive frames into them, without a copy.
+    def __init__(
+        self,
+        card: EmbeddingCard,
+        channels: Sequence[int],
+        map_shape: tuple[int, int],
+        pool: tuple[int, int],
+        front_end_facts: Mapping[str, float | int | str],
+        *,
+        tensors: Mapping[str, NDArray[np.float32]] | None = None,
+        hop: float = HOP_SECONDS,
+        center: bool = True,
+        layers: tuple[str, ...] = (),
+        resampler: str = "soxr",
+        runtime: str = "torch",
+    ) -> None:
+        rate = card.sample_rate
+        if (step := int(hop * rate)) < 1:
+            raise SettingsError(f"the hop of {hop:g} s is shorter than a sample at {rate} Hz. Lengthen it.")
+        dimension = sum(each for name, each in zip(LAYERS, channels, strict=True) if name in layers)
+        in_front = "half a second of zeros in front; " if center else ""
+        card = options.spelled(
+            card, OPTIONS, hop=hop, center=center, layers=layers, resampler=resampler, runtime=runtime
+        )
+        super().__init__(
+            replace(card, hop_seconds=hop, dimension=dimension or card.dimension, padding=in_front + card.padding),
+            FrameGrid(rate, window=rate, hop=step, lead=rate // 2 if center else 0),
+            {**front_end_facts, "layers": "+".join(layers)},
+            tensors=tensors,
+            resampler=resampler,
+            runtime=runtime,
+        )
+        self._map_shape, self._pool, self._layers = map_shape, pool, layers
 
-    Returns
-    -------
-    ndarray of shape (frames, window), float32, read-only
-    """
-    return np.lib.stride_tricks.sliding_window_view(samples, grid.window)[:: grid.hop][:frames]
+    @abstractmethod
+    def decibels(self, cut: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Spectrograms of windows (frames, rate), each for itself: (frames, bands, steps), from -80 to 0."""
+
+    def front_end(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+        """Spectrograms of consecutive frames.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n,), float32
+            Samples under the frames.
+        frames : int
+            Number of windows.
+
+        Returns
+        -------
+        ndarray of shape (frames, 1, bands, steps), float32
+            Decibels from -80 to 0.
+        """
+        cut = np.lib.stride_tricks.sliding_window_view(samples, self.grid.window)[:: self.grid.hop][:frames]
+        return self.decibels(cut)[:, np.newaxis]
+
+    def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
+        """Make the network; see `l3_network`."""
+        from earmark.runtime import make_network
+
+        return make_network(l3_network(tensors, self._pool, self._layers), self.runtime, (1, *self._map_shape))
 
 
 def trained_mel_decibels(

@@ -14,39 +14,29 @@ full scale to the network, as in the original.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from earmark.audio import mel_bank, stft_magnitude, window_decibels
 from earmark.embeddings import l3, options
 from earmark.embeddings.card import EmbeddingCard, Registration
-from earmark.embeddings.network_model import FramedModel
 from earmark.weights import card_facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from earmark.runtime import Network
-
 __all__ = ["REGISTRATIONS", "OpenL3", "Variant"]
 
 RATE = 48000
-HOP_SECONDS = 0.1
 STFT_HOP = 242
 MEL_FFT, LINEAR_FFT = 2048, 512
 CHANNELS = (64, 64, 128, 128, 256, 256, 512, 512)
 
-OPTIONS = {
-    "center": options.flag(True, "whether frame i is centred on i times the hop, or starts there"),
-    "frontend": options.choice("trained", "0.4", says="spectrogram of the training, or of openl3 0.4"),
-    "hop": options.hop(HOP_SECONDS),
-    "layers": options.layers(l3.LAYERS),
-    "resampler": options.RESAMPLER,
-    "runtime": options.RUNTIME,
+OPTIONS = l3.OPTIONS | {
+    "frontend": options.choice("trained", "0.4", says="spectrogram of the training, or of openl3 0.4")
 }
 
 
@@ -95,9 +85,9 @@ class Variant:
             title=f"OpenL3 trained on {videos} videos, {self.representation} spectrogram, {self.dimension} values",
             sample_rate=RATE,
             window_seconds=1.0,
-            hop_seconds=HOP_SECONDS,
+            hop_seconds=l3.HOP_SECONDS,
             dimension=self.dimension,
-            padding="half a second of zeros in front; zeros at the end until every sample is covered",
+            padding="zeros at the end until every sample is covered",
             weights_ids=(weights_id,),
             code_licence="MIT",
             weights_licence=facts.licence,
@@ -108,26 +98,17 @@ class Variant:
         )
 
 
-class OpenL3(FramedModel):
+class OpenL3(l3.L3Model):
     """OpenL3's embeddings, one every 0.1 s.
 
     Parameters
     ----------
     variant : Variant
         Which of the twelve.
-    tensors : mapping of str to ndarray, optional
-        Weights to use instead, by the names of `l3.l3_network`.
     frontend : {"trained", "0.4"}
         Which spectrogram; see the module.
-    hop : float
-        Step from one frame to the next in seconds, truncated to samples.
-    center : bool
-        Whether frame i is centred on i times the hop, or starts there.
-    layers : tuple of str
-        Convolutions whose averaged activations are the embedding, ``"conv1"`` to ``"conv8"``; none for the network's
-        own.
-    resampler, runtime : str
-        See `NetworkModel`.
+    **settings
+        ``tensors``, ``hop``, ``center``, ``layers``, ``resampler`` and ``runtime``; see `l3.L3Model`.
 
     Raises
     ------
@@ -135,72 +116,35 @@ class OpenL3(FramedModel):
         If the hop is shorter than a sample.
     """
 
-    frames_per_run = 16  # 27 MB of pieces to transform
-
-    def __init__(
-        self,
-        variant: Variant,
-        *,
-        tensors: Mapping[str, NDArray[np.float32]] | None = None,
-        frontend: str = "trained",
-        hop: float = HOP_SECONDS,
-        center: bool = True,
-        layers: tuple[str, ...] = (),
-        resampler: str = "soxr",
-        runtime: str = "torch",
-    ) -> None:
-        card = options.spelled(
-            variant.card(),
-            OPTIONS,
-            frontend=frontend,
-            hop=hop,
-            center=center,
-            layers=layers,
-            resampler=resampler,
-            runtime=runtime,
-        )
-        dimension = sum(channels for name, channels in zip(l3.LAYERS, CHANNELS, strict=True) if name in layers)
-        padding = card.padding if center else "zeros at the end until every sample is covered"
+    def __init__(self, variant: Variant, *, frontend: str = "trained", **settings: Any) -> None:
+        self.variant, self.frontend = variant, frontend
         super().__init__(
-            replace(card, hop_seconds=hop, dimension=dimension or variant.dimension, padding=padding),
-            l3.l3_grid(RATE, hop, center),
-            {"frontend": frontend, "layers": "+".join(layers), "representation": variant.representation},
-            tensors=tensors,
-            resampler=resampler,
-            runtime=runtime,
+            options.spelled(variant.card(), OPTIONS, frontend=frontend),
+            CHANNELS,
+            (variant.bands, variant.steps),
+            variant.pool,
+            {"frontend": frontend, "representation": variant.representation},
+            **settings,
         )
-        self.variant, self.frontend, self.layers = variant, frontend, layers
 
-    def front_end(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-        """Spectrograms of consecutive frames, each for itself.
+    def decibels(self, cut: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Spectrograms of windows; see the module.
 
         Parameters
         ----------
-        samples : ndarray of shape (n,), float32
-            Samples at 48 kHz under the frames.
-        frames : int
-            Number of windows.
+        cut : ndarray of shape (frames, 48000), float32
+            Windows at 48 kHz.
 
         Returns
         -------
-        ndarray of shape (frames, 1, bands, steps), float32
-            Decibels from -80 to 0.
+        ndarray of shape (frames, bands, steps), float32
+            From -80 to 0.
         """
-        cut = l3.windows(samples, self.grid, frames)
         if self.variant.representation == "linear":
-            decibels = window_decibels(stft_magnitude(cut, LINEAR_FFT, STFT_HOP, LINEAR_FFT)).transpose(0, 2, 1)
-        elif self.frontend == "trained":
-            decibels = l3.trained_mel_decibels(cut, RATE, MEL_FFT, STFT_HOP, self.variant.bands)
-        else:
-            decibels = mel_decibels_of_0_4(cut, self.variant.bands)
-        return decibels[:, np.newaxis]
-
-    def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
-        """Make the network; see `l3.l3_network`."""
-        from earmark.runtime import make_network
-
-        network = l3.l3_network(tensors, self.variant.pool, self.layers)
-        return make_network(network, self.runtime, (1, self.variant.bands, self.variant.steps))
+            return window_decibels(stft_magnitude(cut, LINEAR_FFT, STFT_HOP, LINEAR_FFT)).transpose(0, 2, 1)
+        if self.frontend == "trained":
+            return l3.trained_mel_decibels(cut, RATE, MEL_FFT, STFT_HOP, self.variant.bands)
+        return mel_decibels_of_0_4(cut, self.variant.bands)
 
 
 def mel_decibels_of_0_4(cut: NDArray[np.float32], bands: int) -> NDArray[np.float32]:
