@@ -153,14 +153,18 @@ def test_a_file_that_is_not_the_expected_one_needs_the_users_digest(known):
     digest = hashlib.sha256(content).hexdigest()
     refused = run("get", "tiny-a")
     assert refused.exit_code == 1
-    assert digest in refused.stderr
-    assert "--sha256" in refused.stderr
+    assert f"earmark weights get tiny-a --sha256 {digest}" in refused.stderr
     accepted = run("get", "tiny-a", "--sha256", digest)
     assert accepted.exit_code == 0, accepted.stderr
     np.testing.assert_array_equal(load_weights("tiny-a").tensors["kernel"], KERNEL * 3)
+    word = f"own file: accepted by its SHA-256 {digest}"
     assert "own file" in run("list", "tiny*").stdout
+    assert word in " ".join(run("list", "tiny-a").stdout.split())
     known["/a.h5.gz"] = network(KERNEL)
-    assert "already" in run("get", "tiny-a").stdout
+    again = run("get", "tiny-a")
+    assert "tiny-a: own file, cached already" in again.stdout
+    for done in (accepted, again):
+        assert word in " ".join(done.stderr.split())
     assert run("get", "tiny-a", "--force").exit_code == 0
     np.testing.assert_array_equal(load_weights("tiny-a").tensors["kernel"], KERNEL)
 
@@ -182,7 +186,9 @@ def test_a_file_at_hand_is_imported(known, tmp_path):
     assert refused.exit_code == 1
     digest = re.search(r"pass --sha256 ([0-9a-f]{64})", refused.stderr)[1]
     assert "--force" in run("import", "tiny-a", other, "--sha256", digest).stderr
-    assert run("import", "tiny-a", other, "--sha256", digest, "--force").exit_code == 0
+    forced = run("import", "tiny-a", other, "--sha256", digest, "--force")
+    assert forced.exit_code == 0
+    assert "tiny-a: own file, " in forced.stdout
     np.testing.assert_array_equal(load_weights("tiny-a").tensors["kernel"], KERNEL * 7)
 
 
@@ -214,6 +220,36 @@ def test_path_prints_what_scripts_need(known, cache):
     assert run("path", "tiny-a").stdout == f"{cached_file('tiny-a')}\n"
 
 
+def test_a_damaged_file_is_not_called_cached_and_the_way_out_works(known):
+    run("get", "tiny-a")
+    cached_file("tiny-a").write_bytes(b"spoilt")
+    done = run("get", "tiny-a")
+    assert done.exit_code == 1
+    assert "already" not in done.stdout
+    assert "earmark weights get tiny-a --force" in done.stderr
+    assert run("get", "tiny-a", "--force").exit_code == 0
+    assert run("verify", "tiny-a").exit_code == 0
+
+
+def test_a_name_that_is_no_text_is_imported(known, tmp_path):
+    path = tmp_path / os.fsdecode(b"b\xffd.h5.gz")
+    path.write_bytes(network(KERNEL))
+    assert run("import", "tiny-a", path).exit_code == 0
+    assert "b\N{REPLACEMENT CHARACTER}d.h5.gz" in run("list", "tiny-a").stdout
+
+
+def test_the_list_takes_the_names_of_embeddings(known):
+    one = run("list", "yamnet").stdout  # one set of weights: all about it
+    assert re.match(r"name +yamnet-w8a8\b", one)
+    assert RECIPES["yamnet-w8a8"].tensors_sha256 in one
+    both = run("list", "vggish-pca").stdout
+    assert [line.split()[0] for line in both.splitlines() if "vggish" in line] == ["vggish", "vggish-pca-params"]
+
+
+def test_a_download_is_shown_under_its_name_alone(known):
+    assert re.search(r"(?m)^tiny-a\.h5\.gz: ", run("get", "tiny-a", "-v").stderr)
+
+
 def test_sizes_are_said_in_units_that_people_read(known):
     assert re.search(
         r"tiny-a\.h5\.gz: (\d+ bytes|[\d.]+ [kM]B) in [\d.]+ s \([\d.]+ [kM]?B", run("get", "tiny-a", "-v").stderr
@@ -243,7 +279,8 @@ def test_the_list_shows_a_damaged_file_as_such(known):
     assert re.search(r"tiny-a +damaged", run("list", "tiny*").stdout)
 
 
-def test_one_name_shows_everything_about_it(known):
+def test_one_name_shows_everything_about_it(known, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     before = run("list", "tiny-a").stdout
     assert RECIPES["tiny-a"].files[0].source.digest.value in before
     assert f"{known.url}/a.h5.gz" in before
@@ -252,8 +289,13 @@ def test_one_name_shows_everything_about_it(known):
     run("get", "tiny-a")
     after = run("list", "tiny-a").stdout
     assert load_weights("tiny-a").sha256 in after
-    assert hashlib.sha256(known["/a.h5.gz"]).hexdigest() in after
-    assert "git blob id" in after
+    digest = hashlib.sha256(known["/a.h5.gz"]).hexdigest()
+    blob = RECIPES["tiny-a"].files[0].source.digest.value
+    flat = " ".join(after.split())  # a digest stands beside the first line of its name, never broken itself
+    assert f"git blob id of {blob} the file" in flat
+    assert f"SHA-256 of the {load_weights('tiny-a').sha256} tensors" in flat
+    assert f"SHA-256 of {digest} what it was made of" in flat
+    assert f"known by git blob id {blob}" in flat
 
 
 def test_help_stays_light():

@@ -81,12 +81,13 @@ def pip_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 class Page:
     """What lies at one address, and how the server serves it.
 
-    `declared` is the length that the server tells; `cuts` are the numbers of bytes after which the next answers are
-    cut, one an answer; `pause_seconds` lies between blocks of 4096 bytes.
+    `declared` is the length that the server tells, unless it is `undeclared`; `cuts` are the numbers of bytes after
+    which the next answers are cut, one an answer; `pause_seconds` lies between blocks of 4096 bytes.
     """
 
     content: bytes = b""
     declared: int | None = None
+    undeclared: bool = False
     status: int = 200
     ranges: bool = True
     honours_if_range: bool = True
@@ -121,7 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = end = len(page.content) if page.declared is None else page.declared
         if start and page.longest_range:
             end = min(end, start + page.longest_range)
-        self.send_header("Content-Length", str(end - start))
+        if not page.undeclared:
+            self.send_header("Content-Length", str(end - start))
         if start:
             self.send_header("Content-Range", page.told_range or f"bytes {start}-{end - 1}/{length}")
         for name, value in {**page.proof(), **page.headers}.items():

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
@@ -33,9 +32,9 @@ def part(tmp_path):
 
 @pytest.fixture
 def bring(part):
-    def bring(url, patience=QUICK, progress=SILENT):
+    def bring(url, patience=QUICK, progress=SILENT, limit_bytes=2**20):
         with requests.Session() as session:
-            return download(session, url, part, progress, patience)
+            return download(session, url, part, limit_bytes, progress, patience)
 
     return bring
 
@@ -50,7 +49,7 @@ def notes(part):
 def test_a_whole_file_comes_in_one_answer_with_its_bytes_counted(server, part, bring, ear):
     assert bring(server.put("/w.bin", CONTENT), progress=ear) is False
     assert part.read_bytes() == CONTENT
-    assert ear.steps == [["downloading w.bin", len(CONTENT), "bytes", len(CONTENT)]]
+    assert ear.steps == [["w.bin", len(CONTENT), "bytes", len(CONTENT)]]
     assert ear.said == []
     assert server.ranges == [None]
 
@@ -189,6 +188,34 @@ def test_damaged_notes_lead_to_a_new_start(server, part, bring, damage):
     assert server.ranges == [None, None]
 
 
+# Too large
+
+
+def test_a_file_that_is_said_to_be_too_large_is_not_received(server, part, bring):
+    url = server.put("/w.bin", CONTENT, pause_seconds=0.1)
+    with pytest.raises(SourceUnreachable, match=f"said to have {len(CONTENT)} bytes, more than the 9999 admitted"):
+        bring(url, limit_bytes=9999)
+    assert list(part.parent.iterdir()) == []
+
+
+def test_what_never_ends_is_given_up_at_the_limit_and_not_kept(server, part, bring):
+    url = server.put("/w.bin", CONTENT, undeclared=True)
+    with pytest.raises(SourceUnreachable, match=r"^more than the 70000 bytes admitted came$"):
+        bring(url, limit_bytes=70_000)
+    assert list(part.parent.iterdir()) == []
+    bring(url, limit_bytes=len(CONTENT))
+    assert part.read_bytes() == CONTENT
+
+
+def test_a_part_that_was_begun_is_given_up_at_the_limit_too(server, part, bring):
+    url = server.put("/w.bin", CONTENT, cuts=[60_000])
+    with pytest.raises(SourceUnreachable, match="60000 of"):
+        bring(url, ONCE)
+    with pytest.raises(SourceUnreachable, match="said to have"):
+        bring(url, limit_bytes=70_000)
+    assert list(part.parent.iterdir()) == []
+
+
 # Out of reach
 
 
@@ -244,6 +271,13 @@ def test_redirections_are_followed_also_by_what_goes_on(server, part, bring):
     assert part.read_bytes() == CONTENT
     assert [path for path, _ in server.asked] == ["/w.bin", "/deep/w.bin"] * 2
     assert server.ranges[-1] == "bytes=500-"
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "http://\u00e9/"])
+def test_a_redirection_to_what_is_no_address_is_named(server, part, bring, location):
+    with pytest.raises(SourceUnreachable, match=r"Invalid|parse|decode"):
+        bring(server.put("/w.bin", status=302, headers={"Location": location}))
+    assert list(part.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/w.bin", "data:,evil"])
@@ -317,16 +351,15 @@ def test_one_at_a_time_downloads_a_file(tmp_path, ear):
 
 
 FETCH = """
-import hashlib, sys
-from pathlib import Path
+import sys
 from earmark.weights.digests import sha256
 from earmark.weights.sources import UrlSource, fetch
-print(fetch(UrlSource((sys.argv[1],), sha256(sys.argv[2]), "w.bin")))
+fetch(UrlSource((sys.argv[1],), sha256(sys.argv[2]), "w.bin"))
 """
 
 
 def fetching(url, digest, content=CONTENT):
-    return subprocess.Popen([sys.executable, "-c", FETCH, url, digest(content)], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", FETCH, url, digest(content)])
 
 
 def wait_for(condition):
@@ -351,7 +384,8 @@ def test_a_killed_download_leaves_nothing_wrong_and_the_next_one_asks_for_the_re
     assert json.loads(notes(part).read_text())["total"] == len(big)
     server.pages["/w.bin"].pause_seconds = 0.0
     with fetching(url, digest, big) as process:
-        path = Path(process.communicate()[0].strip())
+        assert process.wait() == 0
+    path = cache / "downloads" / "w.bin"
     assert path.read_bytes() == big
     assert server.ranges == [None, f"bytes={there}-"]
     assert [left.name for left in path.parent.glob("[!.]*")] == ["w.bin"]
@@ -360,6 +394,6 @@ def test_a_killed_download_leaves_nothing_wrong_and_the_next_one_asks_for_the_re
 def test_two_processes_that_want_the_same_file_ask_for_it_once(cache, server, digest):
     url = server.put("/w.bin", CONTENT, pause_seconds=0.05)
     with fetching(url, digest) as first, fetching(url, digest) as second:
-        paths = {first.communicate()[0].strip(), second.communicate()[0].strip()}
-    assert paths == {str(cache / "downloads" / "w.bin")}
+        assert (first.wait(), second.wait()) == (0, 0)
+    assert (cache / "downloads" / "w.bin").read_bytes() == CONTENT
     assert len(server.asked) == 1

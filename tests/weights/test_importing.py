@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import os
 import tarfile
+import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from earmark.errors import SettingsError, WeightsError
 from earmark.weights import (
-    ACCEPTED,
     RECIPES,
     Digest,
     Member,
@@ -21,10 +24,11 @@ from earmark.weights import (
     UrlSource,
     WeightsFile,
     cached_facts,
+    cached_file,
+    fetch,
     import_weights,
     is_cached,
     load_weights,
-    read_source,
     sha256,
     verify_weights,
 )
@@ -99,7 +103,7 @@ def test_a_file_is_known_by_its_digest_whatever_its_name(made_up, write, digest,
     facts = cached_facts("made-up")
     assert facts.source_file == "renamed"
     assert facts.source_sha256 == digest(content)
-    assert facts.proof.startswith("SHA-256")
+    assert (facts.proof_algorithm, facts.proof_value) == ("sha256", digest(content))
     assert "user" in facts.source
 
 
@@ -114,7 +118,7 @@ def test_an_unknown_file_is_answered_with_its_digest_every_one_expected_and_the_
     for each in (digest(PACKED), digest(ARCHIVE), digest(NPY), "0" * 40):
         assert each in said
     assert f"{digest(PACKED)}, as a third party says" in said
-    assert Digest("git-blob", "0" * 40).of(path) in said
+    assert Digest("git-blob", "0" * 40).of(OTHER) in said
     assert f"pass --sha256 {digest(OTHER)}" in said
     assert not is_cached("made-up")
 
@@ -130,11 +134,12 @@ def test_an_unknown_file_is_answered_with_its_digest_every_one_expected_and_the_
     ],
     ids=["h5.gz", "H5", "npy", "txt", "tar.gz"],
 )
-def test_an_accepted_file_is_read_by_the_ending_of_its_name(made_up, write, digest, name, content):
-    import_weights("made-up", write(name, content), accept_sha256=digest(content))
+def test_an_accepted_file_is_read_by_the_ending_of_its_name(made_up, write, digest, ear, name, content):
+    import_weights("made-up", write(name, content), accept_sha256=digest(content), progress=ear)
     expected = VALUES if name.endswith("tar.gz") else VALUES * 2
     np.testing.assert_array_equal(verify_weights("made-up").tensors["values"], expected)
-    assert cached_facts("made-up").proof == ACCEPTED
+    assert cached_facts("made-up").accepted
+    assert ear.said == [f"made-up: own file: accepted by its SHA-256 {digest(content)}"]
 
 
 @pytest.mark.parametrize("name", ["mine.ckpt", "mine", "mine.gz", ".npy"])
@@ -163,7 +168,7 @@ def test_only_the_very_file_that_is_accepted_is_taken(made_up, write, digest):
 
 def test_an_accepted_file_with_other_tensors_is_not_stored(made_up, write, digest):
     long = np.arange(7, dtype="<f4").tobytes()
-    with pytest.raises(WeightsError, match=r"not imported: .* found float32 \(7\), expected float32 \(6\)"):
+    with pytest.raises(WeightsError, match=r"not imported: .* values \(7,\) \(expected \(6,\)\)"):
         import_weights("made-up", write("long.npy", long), accept_sha256=digest(long))
     assert not is_cached("made-up")
 
@@ -184,8 +189,9 @@ def test_tensors_that_are_known_beforehand_cannot_be_others(made_up, monkeypatch
     import_weights("made-up", write("values.npy", NPY))
     known = load_weights("made-up").sha256
     monkeypatch.setitem(RECIPES, "made-up", replace(made_up, tensors_sha256=known))
+    other = digest(OTHER)
     with pytest.raises(WeightsError, match=f"expected {known}; not stored"):
-        import_weights("made-up", write("other.npy", OTHER), accept_sha256=digest(OTHER), replace=True)
+        import_weights("made-up", write("other.npy", OTHER), accept_sha256=other, replace=True)
     assert load_weights("made-up").sha256 == known
 
 
@@ -200,4 +206,89 @@ def test_importing_asks_no_network_and_keeps_no_copy(made_up, write, cache, monk
     import_weights("made-up", write("values.npy", NPY))
     assert [path.name for path in cache.iterdir()] == ["weights"]
     with pytest.raises(WeightsError, match="EARMARK_OFFLINE"):
-        read_source(made_up.files[0].source)
+        fetch(made_up.files[0].source)
+
+
+def unpacked(made_up, monkeypatch):
+    """Let only the packed file be known, so that nobody states a digest of what is in it."""
+    monkeypatch.setitem(RECIPES, "made-up", replace(made_up, files=made_up.files[:1]))
+
+
+def test_a_genuine_file_that_was_unpacked_is_known_by_its_tensors(made_up, monkeypatch, write, digest, ear):
+    unpacked(made_up, monkeypatch)
+    import_weights("made-up", write("net.h5", NPY), accept_sha256=digest(NPY))
+    assert cached_facts("made-up").accepted  # nobody states what its tensors are
+    tensors = load_weights("made-up").sha256
+    monkeypatch.setitem(RECIPES, "made-up", replace(RECIPES["made-up"], tensors_sha256=tensors))
+    import_weights("made-up", write("net.h5", NPY), accept_sha256=digest(NPY), progress=ear)
+    assert cached_facts("made-up").known_by == f"SHA-256 of the tensors {tensors}"
+    assert not cached_facts("made-up").accepted
+    assert ear.said == []
+
+
+def test_the_word_of_the_user_does_not_take_the_place_of_a_proof(made_up, monkeypatch, write, digest):
+    unpacked(made_up, monkeypatch)
+    import_weights("made-up", write("net.h5.gz", PACKED))
+    proven = cached_facts("made-up")
+    path = write("net.h5", NPY)
+    cached = cached_file("made-up")
+    cached.write_bytes(cached.read_bytes()[:-1] + b"\xff")  # its tensors are damaged, its header is not
+    import_weights("made-up", path, accept_sha256=digest(NPY))
+    assert cached_facts("made-up") == proven
+    np.testing.assert_array_equal(load_weights("made-up").tensors["values"], VALUES)
+    import_weights("made-up", path, accept_sha256=digest(NPY), replace=True)
+    assert cached_facts("made-up").accepted
+    import_weights("made-up", write("net.h5.gz", PACKED))
+    assert cached_facts("made-up") == proven
+
+
+def test_a_cached_file_that_nobody_can_read_does_not_stand_in_the_way(made_up, write, ear):
+    import_weights("made-up", write("values.npy", NPY))
+    cached_file("made-up").write_bytes(b"spoilt")
+    import_weights("made-up", write("values.npy", NPY), progress=ear)
+    np.testing.assert_array_equal(load_weights("made-up").tensors["values"], VALUES)
+    (said,) = ear.said
+    assert "are damaged" in said
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "is empty and is none"), (b"\n<html>404</html>", "is a web page")])
+def test_what_is_clearly_no_file_of_weights_is_called_what_it_is_and_not_offered(made_up, write, content, said):
+    with pytest.raises(WeightsError, match=said) as caught:
+        import_weights("made-up", write("values.npy", content))
+    assert "--sha256" not in str(caught.value)
+
+
+def test_a_pipe_or_a_device_is_no_file(made_up, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(WeightsError, match=f"Cannot read {path}: it is no regular file"):
+            import_weights("made-up", path)
+
+
+def test_the_bytes_that_were_proven_are_the_bytes_that_are_converted(made_up, monkeypatch, write, digest):
+    """The file is replaced again and again while it is imported; no tensors but its own ever go under its digest."""
+    path, stop = write("values.npy", NPY), threading.Event()
+
+    def swap():
+        while not stop.is_set():
+            for content in (OTHER, NPY):
+                write("next", content).replace(path)
+
+    thread = threading.Thread(target=swap, daemon=True)
+    thread.start()
+    try:
+        for _ in range(200):
+            with contextlib.suppress(WeightsError):  # OTHER is not known
+                import_weights("made-up", path, replace=True)
+                np.testing.assert_array_equal(load_weights("made-up").tensors["values"], VALUES)
+    finally:
+        stop.set()
+        thread.join()
+    assert cached_facts("made-up").source_sha256 == digest(NPY)
+
+
+def test_a_name_that_is_no_text_is_kept_as_far_as_it_is(made_up, tmp_path):
+    path = tmp_path / os.fsdecode(b"b\xffd.npy")
+    path.write_bytes(NPY)
+    import_weights("made-up", path)
+    assert cached_facts("made-up").source_file == "b\N{REPLACEMENT CHARACTER}d.npy"

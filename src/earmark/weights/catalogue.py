@@ -8,13 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from earmark.errors import WeightsError
 from earmark.weights.cache import cache_directory
 from earmark.weights.recipes import RECIPES, Recipe
 from earmark.weights.safetensors_file import FileFacts, read_facts
 
-__all__ = ["CardFacts", "cached_facts", "cached_file", "card_facts", "find_recipe", "is_cached"]
+__all__ = [
+    "CacheState",
+    "CardFacts",
+    "cache_state",
+    "cached_facts",
+    "cached_file",
+    "card_facts",
+    "find_recipe",
+    "is_cached",
+]
+
+CacheState = Literal["yes", "no", "own file", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -82,3 +94,21 @@ def cached_facts(weights_id: str) -> FileFacts | None:
         If the name is unknown, or the header cannot be read.
     """
     return read_facts(cached_file(weights_id)) if is_cached(weights_id) else None
+
+
+def cache_state(weights_id: str) -> CacheState:
+    """Say whether weights are cached: yes; no; an own file that the user accepted; or not readable.
+
+    Raises
+    ------
+    WeightsError
+        If the name is unknown.
+    """
+    find_recipe(weights_id)
+    try:
+        facts = cached_facts(weights_id)
+    except WeightsError:
+        return "damaged"
+    if facts is None:
+        return "no"
+    return "own file" if facts.accepted else "yes"

@@ -1,8 +1,9 @@
 """What proves that a file is the one that was meant.
 
 Publishers of weights state what they like: a SHA-256, the first digits of one in the file's name (torch hub's
-habit), the id that git gives the file's content, an MD5. Some state nothing, and a digest is known from a third party
-only; such a digest is marked as `said`.
+habit), the id that git gives the file's content. Some state nothing, and a digest is known from a third party only;
+such a digest is marked as `said`. The last two kinds guard against mix-ups, not against an attacker: eight digits are
+soon found again by trying, and git's id is a SHA-1.
 """
 
 from __future__ import annotations
@@ -10,24 +11,19 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from earmark.errors import SettingsError
 
-__all__ = ["Digest", "sha256"]
+__all__ = ["NAMES", "Digest", "sha256"]
 
-Algorithm = Literal["sha256", "sha256-start", "git-blob", "md5"]
+Algorithm = Literal["sha256", "sha256-start", "git-blob"]
 
-_BLOCK_BYTES = 1 << 20
-_NAMES = {
-    "sha256": "SHA-256",
-    "sha256-start": "a SHA-256 that starts with",
-    "git-blob": "git blob id",
-    "md5": "MD5",
-}
+NAMES = {"sha256": "SHA-256", "sha256-start": "start of SHA-256", "git-blob": "git blob id"}
+"""What people call the kinds of digests."""
+
 # How many hexadecimal digits each has; torch hub's file names carry at least eight.
-_DIGITS = {"sha256": "{64}", "sha256-start": "{8,64}", "git-blob": "{40}", "md5": "{32}"}
+_DIGITS = {"sha256": "{64}", "sha256-start": "{8,64}", "git-blob": "{40}"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Digest:
 
     Attributes
     ----------
-    algorithm : {"sha256", "sha256-start", "git-blob", "md5"}
+    algorithm : {"sha256", "sha256-start", "git-blob"}
         ``"sha256-start"`` holds the first digits of a SHA-256; ``"git-blob"`` the SHA-1 of git's header
         ``blob <size>\0`` and the content.
     value : str
@@ -62,48 +58,26 @@ class Digest:
                 "Copy it whole, without spaces."
             )
 
-    def of(self, path: Path) -> str:
-        """Digest of a file by the same algorithm, as many digits as this one has.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be read.
-        """
-        name = {"sha256": "sha256", "sha256-start": "sha256", "git-blob": "sha1", "md5": "md5"}[self.algorithm]
-        running = hashlib.new(name, usedforsecurity=False)
-        with path.open("rb") as handle:
-            if self.algorithm == "git-blob":
-                running.update(b"blob %d\0" % path.stat().st_size)
-            while block := handle.read(_BLOCK_BYTES):
-                running.update(block)
+    def of(self, content: bytes) -> str:
+        """Digest of a file's content by the same algorithm, as many digits as this one has."""
+        is_git = self.algorithm == "git-blob"
+        running = hashlib.new("sha1" if is_git else "sha256", usedforsecurity=False)
+        if is_git:
+            running.update(b"blob %d\0" % len(content))
+        running.update(content)
         return running.hexdigest()[: len(self.value)]
 
-    def fits(self, path: Path) -> bool:
-        """Whether a file has this digest.
+    def fits(self, content: bytes) -> bool:
+        """Whether a file's content has this digest."""
+        return self.of(content) == self.value
 
-        Raises
-        ------
-        OSError
-            If the file cannot be read.
-        """
-        return self.of(path) == self.value
-
-    def found_in(self, path: Path) -> str:
-        """Say in words which digest of this kind a file has, and always its whole SHA-256.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be read.
-        """
-        whole = sha256("0" * 64).of(path)
-        if self.algorithm in ("sha256", "sha256-start"):
-            return f"SHA-256 {whole}"
-        return f"{replace(self, value=self.of(path))} and SHA-256 {whole}"
+    def found_in(self, content: bytes) -> str:
+        """Say in words which digest of this kind a file's content has, and always its whole SHA-256."""
+        whole = f"SHA-256 {hashlib.sha256(content).hexdigest()}"
+        return f"{replace(self, value=self.of(content))} and {whole}" if self.algorithm == "git-blob" else whole
 
     def __str__(self) -> str:
-        return f"{_NAMES[self.algorithm]} {self.value}"
+        return f"{NAMES[self.algorithm]} {self.value}"
 
 
 def sha256(value: str, *, said: bool = False) -> Digest:

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from earmark.errors import WeightsError
 from earmark.progress import Progress
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PATIENCE",
+    "OtherFile",
     "Patience",
     "SourceUnreachable",
     "alone",
@@ -43,8 +43,32 @@ __all__ = [
 _BLOCK_BYTES = 1 << 16
 
 
-class SourceUnreachable(WeightsError):  # noqa: N818 - it names what happened to the source
+class _NotHadError(WeightsError):
+    """A file was not had.
+
+    Parameters
+    ----------
+    message : str
+        Why.
+    refused : str
+        SHA-256 of the file that was found instead, by which the user may accept it; empty if there is none.
+    """
+
+    def __init__(self, message: str, refused: str = "") -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class SourceUnreachable(_NotHadError):  # noqa: N818 - it names what happened to the source
     """A file cannot be had from where it lies at present, so that another source of it may be tried."""
+
+
+class OtherFile(_NotHadError):  # noqa: N818 - it names what was found
+    """Where a file should be lies another one."""
+
+
+class _TooLarge(SourceUnreachable):
+    """What comes is larger than admitted."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +147,9 @@ def alone(target: Path, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def download(session: requests.Session, url: str, part: Path, progress: Progress, patience: Patience) -> bool:
+def download(
+    session: requests.Session, url: str, part: Path, limit_bytes: int, progress: Progress, patience: Patience
+) -> bool:
     """Bring what lies behind an address into `part`, going on from what is there of it.
 
     Parameters
@@ -134,6 +160,8 @@ def download(session: requests.Session, url: str, part: Path, progress: Progress
         The address, HTTP or HTTPS, as all that it redirects to.
     part : Path
         The file to fill, by nobody else at the same time (`alone`).
+    limit_bytes : int
+        Size above which it is refused, in bytes, both as declared and as received.
     progress : Progress
         Told of the bytes.
     patience : Patience
@@ -147,33 +175,38 @@ def download(session: requests.Session, url: str, part: Path, progress: Progress
     Raises
     ------
     SourceUnreachable
-        If the address cannot be reached or the connection was lost too often. The message is the reason alone, for
-        the caller to put into a sentence. What has come stays if it can be gone on from.
+        If the address cannot be reached, the connection was lost too often, or the file is too large. The message is
+        the reason alone, for the caller to put into a sentence. What has come stays if it can be gone on from.
     OSError
-        If the file system refuses.
+        If the file system refuses. What has come stays likewise.
     """
     joined = False
     try:
         for left in reversed(range(patience.resumes + 1)):
             joined = joined or _begun(part, url) is not None
-            lost = _ask_and_receive(session, url, part, progress, patience)
+            lost = _ask_and_receive(session, url, part, limit_bytes, progress, patience)
             if lost is None:
                 return joined
             if left:
                 progress.say(f"{part.stem}: {lost}; trying to go on.")
                 time.sleep(patience.pause_seconds)
         raise SourceUnreachable(f"{lost}, {patience.resumes + 1} times")
+    except _TooLarge:
+        discard(part)
+        raise
     except SourceUnreachable as error:
         raise SourceUnreachable(f"{error}{_standing(part, url)}") from error
+    except OSError:
+        _standing(part, url)
+        raise
 
 
 def without_login(url: str) -> str:
     """Return an address without user name and password, as it may be shown and stored."""
-    _, at, host = urlsplit(url).netloc.rpartition("@")
-    return urlsplit(url)._replace(netloc=host).geturl() if at else url
+    return re.sub(r"^([^/?#]*//)[^/?#]*@", r"\1", url)
 
 
-def reason_of(error: OSError, silence_seconds: float) -> str:
+def reason_of(error: OSError | ValueError, silence_seconds: float) -> str:
     """Say in few words why an address could not be reached, from what `requests` raised."""
     import requests
 
@@ -196,7 +229,7 @@ def reason_of(error: OSError, silence_seconds: float) -> str:
 
 
 def _ask_and_receive(
-    session: requests.Session, url: str, part: Path, progress: Progress, patience: Patience
+    session: requests.Session, url: str, part: Path, limit_bytes: int, progress: Progress, patience: Patience
 ) -> str | None:
     """Ask once for what is missing; gives None if the file is whole now, else how the connection was lost."""
     begun, there = _begun(part, url), _size(part)
@@ -211,9 +244,9 @@ def _ask_and_receive(
         elif begun is None or answer.status_code not in (206, 416):
             raise SourceUnreachable(f"{answer.status_code} {answer.reason}")
         if answer.status_code == 200 or _goes_on(answer, begun, there):
-            return _receive(answer, part, there, begun.total, progress)
+            return _receive(answer, part, there, begun.total, limit_bytes, progress)
     discard(part)  # the server has another file now, or counts otherwise
-    return _ask_and_receive(session, url, part, progress, patience)
+    return _ask_and_receive(session, url, part, limit_bytes, progress, patience)
 
 
 def _ask(
@@ -224,21 +257,29 @@ def _ask(
         headers |= {"Range": f"bytes={there}-", "If-Range": begun.validator}
     try:
         return session.get(url, headers=headers, stream=True, timeout=patience.silence_seconds)
-    except OSError as error:  # all that requests raises, and its plain OSError for certificates that are not there
+    except (OSError, ValueError) as error:
+        # Nearly all that requests raises is an OSError, and so is what it says of certificates that are not there.
+        # Addresses that cannot be taken apart, which a redirection may name, are plain ValueErrors.
         raise SourceUnreachable(reason_of(error, patience.silence_seconds)) from error
 
 
-def _receive(answer: requests.Response, part: Path, there: int, total: int | None, progress: Progress) -> str | None:
+def _receive(
+    answer: requests.Response, part: Path, there: int, total: int | None, limit_bytes: int, progress: Progress
+) -> str | None:
     import urllib3
 
+    if total is not None and total > limit_bytes:
+        raise _TooLarge(f"the file is said to have {total} bytes, more than the {limit_bytes} admitted")
     came = there
-    with part.open("ab") as file, progress.step(f"downloading {part.stem}", total or 0, "bytes") as advance:
+    with part.open("ab") as file, progress.step(part.stem, total or 0, "bytes") as advance:
         advance(there)
         try:
             for block in answer.raw.stream(_BLOCK_BYTES, decode_content=False):
+                came += len(block)
+                if came > limit_bytes:
+                    raise _TooLarge(f"more than the {limit_bytes} bytes admitted came")
                 file.write(block)
                 advance(len(block))
-                came += len(block)
         except urllib3.exceptions.TimeoutError:
             return "the server fell silent"
         except urllib3.exceptions.HTTPError:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import SettingsError, WeightsError
-from earmark.weights.archive import read_member
+from earmark.progress import SILENT, Progress
 from earmark.weights.catalogue import find_recipe
 from earmark.weights.digests import Digest, sha256
-from earmark.weights.making import ACCEPTED, Original, make, sha256_of, stated_digest
+from earmark.weights.making import make
+from earmark.weights.originals import Member, Original, contents_of, look_at, read_file
 from earmark.weights.recipes import Recipe, WeightsFile
-from earmark.weights.sources import LocalSource, Member, RegistrySource
+from earmark.weights.sources import RegistrySource
 
 __all__ = ["import_weights"]
 
@@ -31,7 +34,14 @@ class _Known:
     members: tuple[Member, ...] = ()
 
 
-def import_weights(weights_id: str, path: Path, *, accept_sha256: str | None = None, replace: bool = False) -> Path:
+def import_weights(
+    weights_id: str,
+    path: Path,
+    *,
+    accept_sha256: str | None = None,
+    replace: bool = False,
+    progress: Progress = SILENT,
+) -> Path:
     """Make the cached weights of a file that the user has.
 
     It is known by its digest, whatever its name. Any file of the recipe will do: what its addresses give, the archive
@@ -47,7 +57,10 @@ def import_weights(weights_id: str, path: Path, *, accept_sha256: str | None = N
         SHA-256 of the file, if it is to be used although its digest is not known. How it is read then depends on the
         ending of its name.
     replace : bool
-        Whether other weights that are cached under this name are replaced.
+        Whether other weights that are cached under this name are replaced. If not, and the same ones are cached, what
+        proved them better stays noted.
+    progress : Progress
+        Told of what the user should know about the weights that are cached then.
 
     Returns
     -------
@@ -65,18 +78,20 @@ def import_weights(weights_id: str, path: Path, *, accept_sha256: str | None = N
     recipe = find_recipe(weights_id)
     accepted = None if accept_sha256 is None else sha256(accept_sha256).value
     path = path.expanduser()
-    found = sha256_of(path)
+    content = read_file(path, max(file.source.limit_bytes for file in recipe.files))
+    found = hashlib.sha256(content).hexdigest()
     if accepted not in (None, found):
         raise WeightsError(f"{path} has SHA-256 {found}, and {accepted} was to be accepted. Name the right file.")
     known = [each for file in recipe.files for each in _known_of(file)]
-    right = next((each for each in known if each.digest.fits(path)), None)
+    right = next((each for each in known if each.digest.fits(content)), None)
     if right is None and accepted is None:
-        raise WeightsError(_unknown(recipe, path, found, known))
+        raise WeightsError(_unknown(recipe, path, content, known))
     chosen = right or _by_name(path, known)
-    proof = str(right.digest) if right else ACCEPTED
+    name = os.fsencode(path.name).decode(errors="replace")  # names are bytes, and not all of them are text
     try:
-        original = Original(path, "a file of the user", proof, _contents(path, chosen))
-        return make(recipe, chosen.file, original, replace=replace)
+        contents = contents_of(name, _packed(content, chosen), chosen.members)
+        original = Original(name, "a file of the user", right.digest if right else None, found, contents)
+        return make(recipe, chosen.file, original, replace=replace, progress=progress)
     except WeightsError as error:
         raise WeightsError(f"The weights {weights_id} were not imported: {error}") from error
 
@@ -84,29 +99,19 @@ def import_weights(weights_id: str, path: Path, *, accept_sha256: str | None = N
 def _known_of(file: WeightsFile) -> list[_Known]:
     """List what can be handed in for one file of a recipe; a member by itself, if no other one is wanted."""
     source = file.source
-    if isinstance(source, LocalSource):
-        return [_Known(file, source.path.name, source.digest)]
     if not isinstance(source, RegistrySource):
         return [_Known(file, source.filename, source.digest)]
-    known = [_Known(file, source.filename, stated_digest(source), source.members)]
+    known = [_Known(file, source.filename, source.digest, source.members)]
     if len(source.members) == 1:
         (member,) = source.members
         known.append(_Known(file, member.path.rpartition("/")[2], sha256(member.sha256)))
     return known
 
 
-def _contents(path: Path, known: _Known) -> tuple[bytes, ...]:
-    """Read what the converter takes."""
-    if known.members:
-        return tuple(read_member(path, each.path, each.sha256, each.limit_bytes) for each in known.members)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"Cannot read {path}: {error.strerror or error}.") from error
-    if known.name.lower().endswith(".gz") and not content.startswith(_GZIP):
-        # Its publisher's own program has unpacked it; converters take files as they are published.
-        content = gzip.compress(content, compresslevel=0)
-    return (content,)
+def _packed(content: bytes, known: _Known) -> bytes:
+    """Pack what its publisher's own program has unpacked; converters take files as they are published."""
+    unpacked = known.name.lower().endswith(".gz") and not known.members and not content.startswith(_GZIP)
+    return gzip.compress(content, compresslevel=0) if unpacked else content
 
 
 def _by_name(path: Path, known: list[_Known]) -> _Known:
@@ -130,11 +135,13 @@ def _ending(name: str) -> str:
     return "".join(suffixes[-2 if packed else -1 :])
 
 
-def _unknown(recipe: Recipe, path: Path, found: str, known: list[_Known]) -> str:
-    lines = [f"{path} has SHA-256 {found} and is none of the files known to hold {recipe.id}:"]
+def _unknown(recipe: Recipe, path: Path, content: bytes, known: list[_Known]) -> str:
+    found, refused = look_at(content, sha256("0" * 64))
+    lines = [f"{path} {found} and is none of the files known to hold {recipe.id}:"]
     for each in known:
         said = ", as a third party says" if each.digest.said else ""
-        other = "" if each.digest.algorithm.startswith("sha256") else f"; found {each.digest.of(path)}"
+        other = "" if each.digest.algorithm.startswith("sha256") else f"; found {each.digest.of(content)}"
         lines.append(f"  {each.name}: expected {each.digest}{said}{other}")
-    lines.append(f"To use it all the same, pass --sha256 {found} (accept_sha256= in Python).")
+    if refused:
+        lines.append(f"To use it all the same, pass --sha256 {refused} (accept_sha256= in Python).")
     return "\n".join(lines)

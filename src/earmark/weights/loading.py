@@ -4,7 +4,7 @@ The cached file's header says which SHA-256 its tensors have, and every load pro
 of the fingerprint of each embedding computed from them.
 
 A damaged cached file is reported, not silently replaced: earmark renames complete files into place, so damage
-means a failing disk or a foreign hand, and the user should know. Deleting the file makes it anew.
+means a failing disk or a foreign hand, and the user should know. `earmark weights get --force` makes it anew.
 """
 
 from __future__ import annotations
@@ -37,18 +37,15 @@ class Weights:
     sha256: str
 
 
-def load_weights(weights_id: str, *, accept_sha256: str | None = None, progress: Progress = SILENT) -> Weights:
+def load_weights(weights_id: str, *, progress: Progress = SILENT) -> Weights:
     """Load weights by name; the first time they are fetched and converted, later no network is needed.
 
-    A cached file that is damaged raises; it is not replaced behind the user's back. Delete it, and the next call
-    makes it anew, from the download if that is still in the cache.
+    A cached file that is damaged raises; it is not replaced behind the user's back.
 
     Parameters
     ----------
     weights_id : str
         Such as `yamnet-w8a8`.
-    accept_sha256 : str, optional
-        SHA-256 of a file that is to be used in place of the one with the digest in the recipe.
     progress : Progress
         Listens to the download.
 
@@ -61,10 +58,8 @@ def load_weights(weights_id: str, *, accept_sha256: str | None = None, progress:
     ------
     WeightsError
         If they cannot be had (see `get_weights`), or the cached file is damaged (see `verify_weights`).
-    SettingsError
-        If `accept_sha256` is not 64 hexadecimal digits.
     """
-    get_weights(weights_id, accept_sha256=accept_sha256, progress=progress)
+    get_weights(weights_id, progress=progress)
     return verify_weights(weights_id)
 
 

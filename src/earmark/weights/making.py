@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import WeightsError
 from earmark.progress import SILENT, Progress
-from earmark.weights.catalogue import cached_file, find_recipe, is_cached
-from earmark.weights.digests import Digest, sha256
+from earmark.weights.catalogue import cached_facts, cached_file, find_recipe
+from earmark.weights.digests import sha256
+from earmark.weights.downloads import OtherFile, SourceUnreachable
+from earmark.weights.originals import Original
 from earmark.weights.recipes import Recipe, WeightsFile
-from earmark.weights.safetensors_file import (
-    FileFacts,
-    read_facts,
-    tensors_digest,
-    unlike_shapes,
-    write_tensors,
-)
-from earmark.weights.sources import (
-    LocalSource,
-    RegistrySource,
-    Source,
-    SourceUnreachable,
-    UrlSource,
-    fetch,
-    read_source,
-)
+from earmark.weights.recipes.checking import checked
+from earmark.weights.safetensors_file import ACCEPTED, TENSORS, FileFacts, tensors_digest, write_tensors
+from earmark.weights.sources import downloaded, fetch
 
-__all__ = ["ACCEPTED", "Original", "get_weights", "make", "origin_of", "sha256_of", "stated_digest"]
-
-#: Stands in `FileFacts.proof` where a file has none of the digests in the recipe.
-ACCEPTED = "accepted by the user"
-
-
-@dataclass(frozen=True)
-class Original:
-    """A file that weights are made of.
-
-    Attributes
-    ----------
-    path : Path
-        Where it lies.
-    origin : str
-        Where it came from, in one line.
-    proof : str
-        The digest that it was known by, or `ACCEPTED`.
-    contents : tuple of bytes
-        What the converter of the recipe takes.
-    """
-
-    path: Path
-    origin: str
-    proof: str
-    contents: tuple[bytes, ...]
+__all__ = ["get_weights", "make"]
 
 
 def get_weights(
@@ -60,19 +23,20 @@ def get_weights(
 ) -> Path:
     """See to it that weights are in the cache; what lies there is proven when it is loaded.
 
-    The files of the recipe are tried in order. The next one is tried only if one cannot be reached: a file that is
-    there and is not the right one is an error.
+    If one of the recipe's files lies in the download folder, it is used. Else they are tried in order, the next one
+    only if one cannot be reached: a file that is there and is not the right one is an error, unless the user names
+    the right one by its digest.
 
     Parameters
     ----------
     weights_id : str
         Such as `yamnet-w8a8`.
     accept_sha256 : str, optional
-        SHA-256 of a file that is to be used in place of the one with the digest in the recipe.
+        SHA-256 of the file that is to be used, whatever digests the recipe states.
     replace : bool
         Whether to make them anew although they are cached.
     progress : Progress
-        Listens to the download.
+        Listens to the download, and is told if nothing but the word of the user says that these are the weights.
 
     Returns
     -------
@@ -83,32 +47,31 @@ def get_weights(
     ------
     WeightsError
         If the name is unknown, no source can be reached, one gives a file that is not what its digest says or that
-        holds other tensors than the network needs, the cache cannot be written, or the weights are cached and were
-        made of another file than `accept_sha256` says.
+        holds other tensors than the network needs, the cache cannot be written, or the weights are cached and are
+        damaged, or were made of another file than `accept_sha256` says.
     SettingsError
         If `accept_sha256` is not 64 hexadecimal digits.
     """
     recipe = find_recipe(weights_id)
     accepted = None if accept_sha256 is None else sha256(accept_sha256).value
-    path = cached_file(weights_id)
-    if is_cached(weights_id) and not replace:
-        if accepted and (made_of := read_facts(path).source_sha256) != accepted:
+    if not replace and (there := cached_facts(weights_id)) is not None:
+        path = cached_file(weights_id)
+        if accepted not in (None, there.source_sha256):
             raise WeightsError(
-                f"The weights {weights_id} are cached already ({path}), made of a file with SHA-256 {made_of}. "
-                f"To make them anew of the other one: earmark weights get {weights_id} --sha256 {accepted} --force"
+                f"The weights {weights_id} are cached already ({path}), made of a file with SHA-256 "
+                f"{there.source_sha256}. To make them anew of the other one: "
+                f"earmark weights get {weights_id} --sha256 {accepted} --force"
             )
+        _remark(weights_id, there, progress)
         return path
     try:
-        file, fetched = _fetch_first(recipe, accepted, progress)
-        stated = stated_digest(file.source)
-        proof = str(stated) if stated.fits(fetched) else ACCEPTED
-        contents = read_source(file.source, accept_sha256=accepted, progress=progress)
-        return make(recipe, file, Original(fetched, origin_of(file.source), proof, contents), replace=True)
+        file, original = _obtain(recipe, accepted, progress)
+        return make(recipe, file, original, replace=True, progress=progress)
     except WeightsError as error:
         raise WeightsError(f"The weights {weights_id} cannot be had: {error}") from error
 
 
-def make(recipe: Recipe, file: WeightsFile, original: Original, *, replace: bool) -> Path:
+def make(recipe: Recipe, file: WeightsFile, original: Original, *, replace: bool, progress: Progress = SILENT) -> Path:
     """Convert a file, compare the tensors with what is known of them, and store them.
 
     Parameters
@@ -120,7 +83,10 @@ def make(recipe: Recipe, file: WeightsFile, original: Original, *, replace: bool
     original : Original
         The file.
     replace : bool
-        Whether other tensors that are cached under this name are replaced.
+        Whether other tensors that are cached under this name are replaced. If not, and the same ones are cached, what
+        proved them better stays noted.
+    progress : Progress
+        Told of what the user should know about the weights that are cached then.
 
     Returns
     -------
@@ -133,74 +99,96 @@ def make(recipe: Recipe, file: WeightsFile, original: Original, *, replace: bool
         If it cannot be converted, or gives other tensors than are needed; if the cache cannot be written, or holds
         other tensors that are not to be replaced. Nothing is stored then.
     """
-    tensors = file.convert(original.contents)
-    whose = (
-        "The file that was accepted does not hold these weights."
-        if original.proof == ACCEPTED
-        else "This is a fault of earmark or of a package that it reads with: please report it."
-    )
-    if differences := unlike_shapes(tensors, recipe.shapes):
-        raise WeightsError(f"{original.path} gave other tensors than expected ({differences}); not stored. {whose}")
+    tensors = checked(file.convert(original.contents), recipe.shapes, recipe.id)
     found = tensors_digest(tensors)
     if recipe.tensors_sha256 not in (None, found):
-        raise WeightsError(
-            f"{original.path} gave tensors with SHA-256 {found}, expected {recipe.tensors_sha256}; not stored. {whose}"
+        whose = (
+            "The file that was accepted does not hold these weights."
+            if original.proof is None
+            else "This is a fault of earmark or of a package that it reads with: please report it."
         )
-    path = cached_file(recipe.id)
-    if not replace and is_cached(recipe.id) and (there := read_facts(path)).tensors_sha256 != found:
         raise WeightsError(
-            f"Other weights are cached as {recipe.id} already ({path}, made of {there.source_file or 'a file'} with "
-            f"SHA-256 {there.source_sha256}); not replaced. Pass --force (replace=True in Python) to replace them."
+            f"{original.name} gave tensors with SHA-256 {found}, expected {recipe.tensors_sha256}; not stored. {whose}"
         )
-    facts = FileFacts(
-        tensors_sha256=found,
-        source_sha256=sha256_of(original.path),
-        source_file=original.path.name,
-        source=original.origin,
-        proof=original.proof,
-        licence=recipe.licence,
-        origin=recipe.origin,
-    )
+    path, facts = cached_file(recipe.id), _facts(recipe, original, found)
+    if not replace and (there := _readable(recipe.id, progress)) is not None:
+        if there.tensors_sha256 != found:
+            raise WeightsError(
+                f"Other weights are cached as {recipe.id} already ({path}, made of {there.source_file or 'a file'} "
+                f"with SHA-256 {there.source_sha256}); not replaced. Pass --force (replace=True in Python) to replace "
+                "them."
+            )
+        facts = max(facts, there, key=_worth)
     write_tensors(path, tensors, facts)
+    _remark(recipe.id, facts, progress)
     return path
 
 
-def stated_digest(source: Source) -> Digest:
-    """Digest that the file of a source must have; for a package that of its archive."""
-    return sha256(source.sha256) if isinstance(source, RegistrySource) else source.digest
-
-
-def origin_of(source: Source) -> str:
-    """Say in one line where a file comes from."""
-    match source:
-        case UrlSource():
-            return source.urls[0]
-        case RegistrySource():
-            return f"the package {source.requirement.replace('==', ' ')}"
-        case LocalSource():
-            return f"the file {source.path}"
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises
-    ------
-    WeightsError
-        If it cannot be read.
-    """
-    try:
-        return sha256("0" * 64).of(path)
-    except OSError as error:
-        raise WeightsError(f"Cannot read {path}: {error.strerror or error}. Check the path and its rights.") from error
-
-
-def _fetch_first(recipe: Recipe, accepted: str | None, progress: Progress) -> tuple[WeightsFile, Path]:
-    """Fetch the first file of a recipe that can be reached."""
-    unreached = []
+def _obtain(recipe: Recipe, accepted: str | None, progress: Progress) -> tuple[WeightsFile, Original]:
+    """Take the first file of a recipe that lies in the download folder, else the first that can be fetched."""
     for file in recipe.files:
+        if (original := downloaded(file.source, accept_sha256=accepted)) is not None:
+            return file, original
+    failures: list[SourceUnreachable | OtherFile] = []
+    for file in _candidates(recipe, accepted):
         try:
             return file, fetch(file.source, accept_sha256=accepted, progress=progress)
-        except SourceUnreachable as error:
-            unreached.append(str(error))
-    raise WeightsError("\n".join(unreached))
+        except (SourceUnreachable, OtherFile) as error:
+            failures.append(error)
+            if accepted is None and isinstance(error, OtherFile):
+                break
+    lines = [str(error) for error in failures]
+    lines += [
+        f"If you know that the file with that SHA-256 is the right one: earmark weights get {recipe.id} --sha256 {each}"
+        for each in dict.fromkeys(error.refused for error in failures)
+        if each
+    ]
+    if any(isinstance(error, SourceUnreachable) for error in failures):
+        lines.append(f"With such a file at hand: earmark weights import {recipe.id} FILE")
+    raise WeightsError("\n".join(lines))
+
+
+def _candidates(recipe: Recipe, accepted: str | None) -> tuple[WeightsFile, ...]:
+    """Give the files of which one may be accepted: those whose publishers state its digest, if there are any."""
+    stated = tuple(
+        file
+        for file in recipe.files
+        if accepted and file.source.digest.algorithm != "git-blob" and accepted.startswith(file.source.digest.value)
+    )
+    return stated or recipe.files
+
+
+def _facts(recipe: Recipe, original: Original, tensors_sha256: str) -> FileFacts:
+    """Note what the tensors are; they are those of the recipe, if that states their digest."""
+    algorithm, value = (ACCEPTED, original.sha256) if recipe.tensors_sha256 is None else (TENSORS, tensors_sha256)
+    if original.proof is not None:
+        algorithm, value = original.proof.algorithm, original.proof.value
+    return FileFacts(
+        tensors_sha256=tensors_sha256,
+        source_sha256=original.sha256,
+        source_file=original.name,
+        source=original.origin,
+        proof_algorithm=algorithm,
+        proof_value=value,
+        licence=recipe.licence,
+        origin=recipe.origin,
+    )
+
+
+def _worth(facts: FileFacts) -> int:
+    """Rank what proves a file: the word of the user, what its tensors turned out to be, its own digest."""
+    return {ACCEPTED: 0, "": 0, TENSORS: 1}.get(facts.proof_algorithm, 2)
+
+
+def _readable(weights_id: str, progress: Progress) -> FileFacts | None:
+    """Read the header of the cached file; what nobody can read is as good as not there."""
+    try:
+        return cached_facts(weights_id)
+    except WeightsError as error:
+        progress.say(f"{error} They are replaced now.")
+        return None
+
+
+def _remark(weights_id: str, facts: FileFacts, progress: Progress) -> None:
+    if facts.accepted:
+        progress.say(f"{weights_id}: {facts.known_by}")

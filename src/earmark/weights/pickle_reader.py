@@ -6,7 +6,8 @@ weights exist in no other form: a `.npy` file whose one value is an object, pick
 
 1. Every instruction is looked at beforehand (`pickletools`, which runs nothing): only those that make numbers, text,
    containers and arrays are admitted, and no more of them than such a file needs. Names by number, persistent ids and
-   names put together at run time are refused here.
+   names put together at run time are refused here, and so is using anything twice but names, texts and what calls
+   gave: of tuples within tuples used twice, a few bytes make a key that takes 2**60 steps to hash.
 2. The only names that can be called are those of NumPy's array reconstruction, under their old and new modules.
 3. Behind these names stand no NumPy functions but the inert recorders of this module. NumPy's own state setters
    believe a file about types of objects and memory; they are never reached. Arrays are then made from recorded
@@ -19,6 +20,7 @@ import io
 import math
 import pickle
 import pickletools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,9 @@ _NEEDED = """
     SETITEM SETITEMS EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3
 """
 _INSTRUCTIONS = frozenset(_NEEDED.split())
+_TEXTS = ("STRING", "BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "BINBYTES", "SHORT_BINBYTES")
+_USED_AGAIN = ("GLOBAL", "REDUCE", *_TEXTS)
+# What unpickling raises of a damaged pickle (library reference, `pickle.UnpicklingError`, and where values do not fit).
 _DAMAGE = (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
 
 
@@ -60,8 +65,8 @@ def read_layer_pickle(content: bytes) -> dict[str, dict[str, NDArray[np.float32]
         If the file is damaged, or is or names anything but such a dictionary. Nothing in it has run then either.
     """
     body = _body(content)
+    _check_instructions(body)
     try:
-        _check_instructions(body)
         loaded = _Unpickler(io.BytesIO(body), encoding="latin1").load()
     except _DAMAGE as error:
         raise _refused(f"it cannot be read ({error})") from error
@@ -87,13 +92,30 @@ def _body(content: bytes) -> bytes:
 
 def _check_instructions(body: bytes) -> None:
     """Refuse a pickle by any instruction that is not needed for arrays, before the first one is carried out."""
-    for count, (instruction, argument, place) in enumerate(pickletools.genops(body)):
+    kept: dict[object, str] = {}  # by number in the memory, which instruction made it
+    made = ""
+    for count, (instruction, argument, place) in enumerate(_instructions(body)):
         if count >= _INSTRUCTIONS_LIMIT:
             raise _refused(f"it has more than {_INSTRUCTIONS_LIMIT} instructions")
         if instruction.name not in _INSTRUCTIONS:
             raise _refused(f"instruction {instruction.name} at byte {place} is not needed for arrays")
-        if instruction.name.endswith("PUT") and int(argument or 0) > _INSTRUCTIONS_LIMIT:
-            raise _refused(f"instruction {instruction.name} at byte {place} asks for memory number {argument}")
+        if instruction.name.endswith("PUT"):
+            if int(argument or 0) > _INSTRUCTIONS_LIMIT:
+                raise _refused(f"instruction {instruction.name} at byte {place} asks for memory number {argument}")
+            kept[argument] = made
+        elif instruction.name.endswith("GET"):
+            made = kept.get(argument, "nothing")
+            if made not in _USED_AGAIN:
+                raise _refused(f"instruction {instruction.name} at byte {place} uses again what {made} made")
+        else:
+            made = instruction.name
+
+
+def _instructions(body: bytes) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    try:
+        yield from pickletools.genops(body)
+    except ValueError as error:
+        raise _refused(f"it cannot be read ({error})") from error
 
 
 class _Name:

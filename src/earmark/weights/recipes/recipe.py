@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark.weights.sources import Source
 
-__all__ = ["Recipe", "Shapes", "Tensors", "WeightsFile"]
+__all__ = ["Arrays", "Recipe", "Shapes", "Tensors", "WeightsFile"]
 
+Arrays = Mapping[str, NDArray[Any]]
 Tensors = dict[str, NDArray[np.float32]]
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -22,14 +24,15 @@ class WeightsFile:
 
     Attributes
     ----------
-    source : UrlSource, RegistrySource or LocalSource
+    source : UrlSource or RegistrySource
         Where it comes from.
     convert : callable
-        From the source's content (`read_source`) to named tensors.
+        From the file, or the members of an archive that its source names, to named arrays. What a network needs of
+        them, and whether it is all there, is seen to afterwards (`checked`).
     """
 
     source: Source
-    convert: Callable[[tuple[bytes, ...]], Tensors]
+    convert: Callable[[tuple[bytes, ...]], Arrays]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Recipe:
     id : str
         Its name, also that of its cached file.
     files : tuple of WeightsFile
-        Where the weights can be had, in order of preference: the next one is tried if one cannot be reached.
+        Where the weights can be had, in order of preference: one that lies in the download folder is used, else the
+        next one is tried if one cannot be reached.
     shapes : mapping of str to tuple of int
         Every tensor by name, in the network's order; what a file gives is checked against it.
     licence : str

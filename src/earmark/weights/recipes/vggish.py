@@ -12,8 +12,8 @@ from itertools import pairwise
 from earmark.weights.checkpoint_reader import read_checkpoint
 from earmark.weights.digests import Digest, sha256
 from earmark.weights.npz_reader import read_npz
-from earmark.weights.recipes.checking import checked, torch_layout
-from earmark.weights.recipes.recipe import Recipe, Shapes, Tensors, WeightsFile
+from earmark.weights.recipes.checking import torch_layout
+from earmark.weights.recipes.recipe import Arrays, Recipe, Shapes, WeightsFile
 from earmark.weights.sources import UrlSource
 from earmark.weights.torch_reader import read_state_dict
 
@@ -48,8 +48,8 @@ _SHAPES = _shapes()
 _PCA_SHAPES: Shapes = {"pca_eigen_vectors": (128, 128), "pca_means": (128,)}
 
 
-def _from_checkpoint(contents: tuple[bytes, ...]) -> Tensors:
-    """Rename the variables; others that the file may hold are left out."""
+def _from_checkpoint(contents: tuple[bytes, ...]) -> Arrays:
+    """Rename the variables; others that the file may hold keep their names."""
     (content,) = contents
     variables = read_checkpoint(content)
     found = {}
@@ -58,20 +58,20 @@ def _from_checkpoint(contents: tuple[bytes, ...]) -> Tensors:
             # taken out one by one, so that the large ones are not held twice
             if (array := variables.pop(f"{layer}/{variable}", None)) is not None:
                 found[f"{name}.{part}"] = torch_layout(array)
-    return checked(found | variables, _SHAPES, "vggish")
+    return found | variables
 
 
-def _from_state_dict(contents: tuple[bytes, ...]) -> Tensors:
+def _from_state_dict(contents: tuple[bytes, ...]) -> Arrays:
     (content,) = contents
-    return checked(read_state_dict(content), _SHAPES, "vggish")
+    return read_state_dict(content)
 
 
-def _from_npz(contents: tuple[bytes, ...]) -> Tensors:
+def _from_npz(contents: tuple[bytes, ...]) -> Arrays:
     (content,) = contents
     found = read_npz(content, tuple(_PCA_SHAPES), limit_bytes=2**20)
     # VGGish's own code brings the means into the shape it needs, so a column counts as right too
     found["pca_means"] = found["pca_means"].ravel()
-    return checked(found, _PCA_SHAPES, "vggish-pca-params")
+    return found
 
 
 VGGISH = Recipe(
