@@ -1,7 +1,9 @@
 """Figures: the same bytes every time, no global state, and nothing cut off."""
 
+import re
 import sys
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import matplotlib as mpl
 import pytest
@@ -66,6 +68,35 @@ def test_classes_with_numbers_sort_by_number(run):
 def test_confusion_of_several_systems_is_an_error(run):
     with pytest.raises(SettingsError, match="6"):
         confusion_figure(run.predictions)
+
+
+TWINS = [f"soundnet-with-a-name-that-takes-forty-chars:layers={layer}" for layer in ("conv3", "conv3+conv5")]
+STEMS = ["a-name-without-options-of-more-than-forty-characters-" + end for end in ("x", "y")]
+
+
+@pytest.mark.parametrize("names", [TWINS, STEMS])
+def test_systems_that_differ_late_in_their_names_have_labels_that_differ(make_run, names):
+    run = make_run(systems=[(name, "svm", "late", 0.9) for name in names])
+    for figure in (accuracy_figure(run.summary), folds_figure(run.results, run.summary)):
+        shown = "".join(ET.fromstring(to_svg(figure)).itertext())
+        for name in names:
+            assert re.sub(r"\s", "", name) + "·svm" in re.sub(r"\s", "", shown), "the name stands there in full"
+
+
+def test_long_names_are_not_cut_off_and_lines_do_not_overlap(make_run):
+    run = make_run(systems=[(name, "svm", "late", 0.9) for name in [*TWINS, *STEMS]])
+    figure = accuracy_figure(run.summary)
+    figure.draw_without_rendering()
+    assert figure.get_tightbbox().x0 >= -0.02
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_ha() == "right"]
+    tops = sorted(box.y0 + box.height / 2 for box in boxes)
+    assert all(after - before >= 10 for before, after in pairwise(tops))
+
+
+def test_classes_that_differ_late_in_their_names_have_labels_that_differ(make_run):
+    names = ["engine, bearing damaged at the inner ring", "engine, bearing damaged at the outer ring"]
+    shown = to_svg(confusion_figure(of_best(make_run(classes=names, clips=20))))
+    assert all(name in shown for name in names)
 
 
 def test_synthetic_data_say_so_in_the_figure(make_run):

@@ -15,8 +15,10 @@ import soundfile
 from earmark.errors import SettingsError
 from earmark.report import render_page, write_page
 from earmark.report.players import HIGHEST_RATE, MOST_CHARACTERS, MOST_PLAYERS
+from earmark.report.systems import read_scores
+from earmark.report.wording import neighbours
 
-VOID = {"meta", "br", "link", "img", "input", "hr"}
+VOID = {"meta", "br", "link", "img", "input", "hr", "wbr"}
 
 
 class Page(HTMLParser):
@@ -56,6 +58,11 @@ class Page(HTMLParser):
 
 def read(run, **more) -> Page:
     return Page(render_page(run.results, run.summary, run.predictions, run.protocol, **more))
+
+
+def best_and_all(run):
+    scores = read_scores(run.summary)
+    return next(score for score in scores if score.embedding == "yamnet"), scores
 
 
 @pytest.fixture
@@ -191,6 +198,43 @@ def test_protocol_is_printed_in_full(run):
         assert said in text
     assert run.protocol["command"] in text
     assert "No leak was found." in text
+
+
+def test_protocol_shows_no_raw_floats_and_no_empty_rows(small_run):
+    small_run.protocol["dataset"] |= {"hours": 0.08334714033761648, "licence": "", "citation": ""}
+    small_run.protocol["embeddings"] = [
+        {"name": "soundnet:layers=conv3", "window_seconds": 0.7908390022675736, "hop_seconds": 0.37151927, "note": "",
+         "fingerprint": {"front_end": [["layers", ""], ["scale", 256.0]], "key": "1d17655959eb9b07"}},
+        {"name": "whole", "window_seconds": 0.0, "hop_seconds": 0.0},
+    ]  # fmt: skip
+    page = read(small_run)
+    for said in ("0.08335", "window0.7908 s", "hop0.3715 s", "windowwhole clip", "hopwhole clip", "scale256"):
+        assert said in page.text
+    for unsaid in ("0.790839", "0.083347", "citation", "licence", "note", "layers,"):
+        assert unsaid not in page.text
+    assert not page.wrong
+
+
+def test_each_embedding_has_a_list_of_its_own(run):
+    page = read(run)
+    names = {embedding["name"] for embedding in run.protocol["embeddings"]}
+    assert page.tags.count("h4") == len(names)
+
+
+def test_long_names_in_tables_may_break_after_colon_and_plus(make_run):
+    run = make_run(systems=[("soundnet-conv5:layers=conv3+conv5", "svm", "late", 0.9), ("yamnet", "svm", "late", 0.8)])
+    text = render_page(*run[:3], run.protocol)
+    assert '<td class="name">soundnet-conv5:<wbr>layers=conv3+<wbr>conv5</td>' in text
+    assert "\u200b" not in text
+
+
+def test_sentences_name_each_embedding_once(make_run):
+    long = "soundnet-conv5:layers=conv3+conv5"
+    rivals = [(long, classifier, fusion, 0.9) for classifier in ("svm", "d128") for fusion in ("late", "early")]
+    sentence = neighbours(*best_and_all(make_run(systems=[("yamnet", "svm", "late", 0.93), *rivals], clips=40)))
+    assert sentence.count(long) == 1
+    for said in ("svm (", "d128 (", "late fusion", "early fusion"):
+        assert said in sentence
 
 
 def test_players_stay_within_number_and_size(make_run, clip):

@@ -33,7 +33,7 @@ def row_numbers(text: str, names: list[str]) -> list[list[str]]:
 
 def test_three_formats_agree_number_for_number(run):
     names = list(run.summary["embedding"])
-    texts = shown(to_rich(run.summary)), to_markdown(run.summary), to_latex(run.summary)
+    texts = shown(to_rich(run.summary, width=400)), to_markdown(run.summary), to_latex(run.summary)
     rich, markdown, latex = (row_numbers(text, names) for text in texts)
     assert len(rich) == len(run.summary)
     assert rich == markdown == latex
@@ -70,6 +70,12 @@ def test_constant_columns_move_to_the_title(run):
         assert said in text.title
 
 
+def test_classifier_that_all_rows_share_stands_in_the_title(make_run):
+    text = table_text(make_run(systems=[("yamnet", "svm", "late", 0.9), ("vggish", "svm", "late", 0.8)]).summary)
+    assert "Classifier" not in text.headers
+    assert ", svm, late fusion," in text.title
+
+
 def test_columns_that_vary_stay(make_run):
     text = table_text(make_run(splits={"clips": 1.0, "groups": 0.7}).summary)
     assert "Split" in text.headers
@@ -93,6 +99,54 @@ def test_hostile_names_are_escaped(run):
     assert len(widths) == 1, "a pipe in a name must not make a column"
     assert "<script>" not in markdown.replace("\\<", "")
     assert "[red]x[/red]" in shown(to_rich(summary))
+
+
+LONG = ["soundnet-conv5:layers=conv3+conv5", "openl3-music-mel256-6144:frontend=0.4:hop=0.5", "yamnet"]
+
+
+def long_run(make_run, classifiers=("svm",), splits=None, names=LONG):
+    systems = [(name, classifier, fusion, 0.9) for name in names for classifier in classifiers
+               for fusion in ("late", "early")]  # fmt: skip
+    return make_run(systems=systems, clips=50, splits=splits).summary
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("classifiers", [("svm",), ("svm", "d128")])
+@pytest.mark.parametrize("splits", [None, {"clips": 1.0, "groups": 0.7}])
+def test_terminal_tables_fit_and_break_names_only_after_colon_or_plus(make_run, width, classifiers, splits):
+    names = LONG if not splits else LONG[::2]
+    text = shown(to_rich(long_run(make_run, classifiers, splits, names), width=width))
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    pieces = {piece for name in names for piece in re.split(r"(?<=[:+])", name)}
+    for line in text.splitlines():
+        for word in line.split():
+            if any(word.startswith(name[:6]) for name in names):
+                assert set(re.split(r"(?<=[:+])", word)) - {""} <= pieces
+    assert text.count("[") == len(names) * len(classifiers) * 2 * len(splits or [1]), "every interval is whole"
+
+
+def test_balanced_accuracy_and_f1_go_only_where_breaking_names_is_not_enough(make_run):
+    summary = long_run(make_run, ("svm", "d128"))
+    wide, narrow = shown(to_rich(summary, width=120)), shown(to_rich(summary, width=80))
+    assert "Macro F1" in wide
+    assert "Left out" not in wide
+    assert "Macro F1" not in narrow
+    assert "balanced accuracy, macro F1" in " ".join(narrow.split())
+    assert "Balanced" in shown(to_rich(long_run(make_run), width=80)), "one classifier stands in the title"
+
+
+def test_terminal_table_is_whole_where_the_console_is_narrower(make_run):
+    console = Console(file=io.StringIO(), width=40)
+    console.print(to_rich(long_run(make_run), width=40), crop=False)
+    assert console.file.getvalue().count("]") == 6
+    assert "…" not in console.file.getvalue()
+
+
+def test_breaks_of_names_stay_in_the_terminal(make_run):
+    summary = long_run(make_run, ("svm", "d128"))
+    for text in (to_markdown(summary), to_latex(summary)):
+        assert text.replace("\\_", "_").count(LONG[1]) == 4
+        assert text.replace("\n", "").isprintable()
 
 
 def test_unknown_values_are_dashes_not_nan(run):

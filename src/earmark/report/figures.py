@@ -15,6 +15,7 @@ import numpy as np
 
 from earmark.errors import SettingsError
 from earmark.report.mistakes import confusion_counts
+from earmark.report.names import break_name, short_labels, shorten
 from earmark.report.systems import SYSTEM_COLUMNS, Score, dataset_text, read_scores, require_columns, rows_of
 from earmark.report.tables import interval_text, percent
 
@@ -28,6 +29,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 RIGHT, WRONG, ON_FILL = PALETTE[0], PALETTE[1], "#fdfdfd"
 _MARKERS = {"late": "o", "early": "s"}
 _WIDTH_INCHES = 9.0
+_LABEL_CHARACTERS = 34
 STYLE: Any = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans", "Helvetica", "Arial", "sans-serif"],
@@ -107,7 +109,7 @@ def confusion_figure(predictions: pd.DataFrame, *, synthetic: Collection[str] = 
     setting = str(first["dataset"]), float(first["train_fraction"]), str(first["split"])
     classes, counts = confusion_counts(predictions)
     cell = 0.62 if len(classes) <= 6 else 0.52 if len(classes) <= 12 else 0.4
-    names = [shorten(name, 22) for name in classes]
+    names = short_labels(classes, 22)
     label_inches = 0.085 * max(len(name) for name in names)
     with rc_context(STYLE):
         side = cell * len(classes)
@@ -158,12 +160,6 @@ def folds_figure(results: pd.DataFrame, summary: pd.DataFrame, *, synthetic: Col
     return _systems_figure(scores, draw, lowest, label, synthetic=synthetic)
 
 
-def shorten(text: str, longest: int) -> str:
-    """Cut `text` to at most `longest` characters, with an ellipsis in the place of the rest."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
-
-
 def _systems_figure(
     scores: Sequence[Score],
     draw: Callable[[Axes, Score, float, str], None],
@@ -177,17 +173,21 @@ def _systems_figure(
 
     colours = _colours(scores)
     places, headings = _places(scores)
+    labels = [_system_label(score, scores) for score in scores]
+    row_inches = max(0.29, 0.1 + 0.16 * max(map(len, labels)))
     with rc_context(STYLE):
         bottom, top = max(places) + 0.6, min([*places, *headings.values()]) - 0.6
-        figure, axes = _canvas(_WIDTH_INCHES, 1.3 + 0.29 * (bottom - top))
+        figure, axes = _canvas(_WIDTH_INCHES, 1.3 + row_inches * (bottom - top))
         for score, place in zip(scores, places, strict=True):
             draw(axes, score, place, colours[score.classifier])
+        for lines, place in zip(labels, places, strict=True):
+            _draw_label(axes, lines, place)
         for setting, place in headings.items():
             text = _setting_text(setting, synthetic=synthetic)
             axes.text(0, place, text, transform=axes.get_yaxis_transform(), weight="bold", va="center")
         axes.set_xlim(max(0, math.floor((100 * lowest - 1) / 5) * 5), 100)
         axes.set_ylim(bottom, top)
-        axes.set_yticks(places, [_system_label(score, scores) for score in scores])
+        axes.set_yticks([])
         axes.grid(axis="x", color=GRID, linewidth=0.6)
         axes.set_xlabel(label)
         if not headings:
@@ -224,6 +224,14 @@ def _places(scores: Sequence[Score]) -> tuple[list[float], dict[tuple[str, float
         places.append(place)
         place += 1
     return places, headings
+
+
+def _draw_label(axes: Axes, lines: Sequence[str], place: float) -> None:
+    """Write a system's name left of the axes: line by line, so that all end there in any font."""
+    for number, line in enumerate(lines):
+        down = 11.5 * (number - (len(lines) - 1) / 2)  # points
+        axes.annotate(line, (0, place), (-4, -down), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+                      ha="right", va="center", annotation_clip=False)  # fmt: skip
 
 
 def _draw_score(axes: Axes, score: Score, place: float, colour: str) -> None:
@@ -277,9 +285,11 @@ def _colours(scores: Sequence[Score]) -> dict[str, str]:
     return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
 
 
-def _system_label(score: Score, scores: Sequence[Score]) -> str:
+def _system_label(score: Score, scores: Sequence[Score]) -> list[str]:
+    """Name a system in full, so that no two labels are the same, on as many lines as that takes."""
     fusion = f", {score.fusion}" if score.fusion and len({other.fusion for other in scores}) > 1 else ""
-    return f"{shorten(score.embedding, 34)}  ·  {shorten(score.classifier, 16)}{fusion}"
+    *lines, last = break_name(score.embedding, _LABEL_CHARACTERS, anywhere=True)
+    return [*lines, f"{last}  ·  {score.classifier}{fusion}"]
 
 
 def _setting_text(setting: tuple[str, float, str], *, synthetic: Collection[str]) -> str:
@@ -293,9 +303,10 @@ def _legend(axes: Axes, scores: Sequence[Score], colours: dict[str, str]) -> Non
 
     handles = []
     if len(colours) > 1:
+        labels = short_labels([*colours], 16)
         handles += [
-            Line2D([], [], color=colour, linewidth=3, solid_capstyle="round", label=shorten(name, 16))
-            for name, colour in colours.items()
+            Line2D([], [], color=colour, linewidth=3, solid_capstyle="round", label=label)
+            for label, colour in zip(labels, colours.values(), strict=True)
         ]
     fusions = sorted({score.fusion for score in scores})
     if len(fusions) > 1:

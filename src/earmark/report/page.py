@@ -18,7 +18,9 @@ from earmark.files import replacing
 from earmark.report import wording
 from earmark.report.figures import accuracy_figure, confusion_figure, folds_figure
 from earmark.report.mistakes import ClassScore, Mistake, class_scores, find_mistakes
+from earmark.report.names import breakable
 from earmark.report.players import MOST_PLAYERS, Player, PlayerShelf
+from earmark.report.protocol import filled, readable, worded
 from earmark.report.svg import inline_svg
 from earmark.report.systems import (
     SETTING_COLUMNS,
@@ -30,10 +32,11 @@ from earmark.report.systems import (
     rows_of,
     synthetic_datasets,
 )
-from earmark.report.tables import TableText, interval_text, percent, table_text
+from earmark.report.tables import NAMES, TableText, interval_text, percent, table_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
 
 # What the page already shows in places of their own.
 _SHOWN_ELSEWHERE = ("name", "leak_check", "left_out", "command", "versions", "created", "dataset", "embeddings")
@@ -151,7 +154,8 @@ def render_page(
     shelf = PlayerShelf(audio)
     page: str = _template().render(
         protocol={**dict.fromkeys((*_SHOWN_ELSEWHERE, "seed")), **protocol},
-        embedding_keys=_embedding_keys(protocol),
+        data=[filled(described) for described in _listed(protocol.get("dataset"))],
+        embeddings=[filled(described) for described in _listed(protocol.get("embeddings"))],
         systems=len({score.system for score in scores}),
         settings={key: value for key, value in protocol.items() if key not in _SHOWN_ELSEWHERE},
         title=", ".join(dict.fromkeys(score.dataset for score in scores)),
@@ -168,21 +172,16 @@ def render_page(
     return page
 
 
-def _embedding_keys(protocol: Mapping[str, Any]) -> list[str]:
-    """Columns of the table of embeddings: every key that says something about at least one of them."""
-    embeddings = protocol.get("embeddings") or ()
-    keys = dict.fromkeys(str(key) for embedding in embeddings for key in embedding)
-    return [key for key in keys if any(embedding.get(key) not in (None, "") for embedding in embeddings)]
+def _listed(described: Any) -> Sequence[Any]:
+    """Take one description, or several, as a list."""
+    if not described:
+        return ()
+    return described if isinstance(described, (list, tuple)) else (described,)
 
 
-def _unbroken(text: str) -> str:
-    """Keep numbers and their percent signs on one line."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
-
-
-def _readable(key: object) -> str:
-    """Turn a key into words: ``hop_seconds`` into ``hop, s``."""
-    return str(key).replace("_seconds", ", s").replace("_", " ")
+def _sentence(text: str) -> Markup:
+    """Keep numbers and their percent signs on one line, and let long names be broken."""
+    return breakable(text.replace(" %", "\N{NO-BREAK SPACE}%"))
 
 
 def _likelihood(value: float) -> str:
@@ -200,9 +199,11 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=percent, interval=interval_text, likelihood=_likelihood, readable=_readable, unbroken=_unbroken
-    )
+        percent=percent, interval=interval_text, likelihood=_likelihood, readable=readable, worded=worded,
+        sentence=_sentence, breakable=breakable,
+    )  # fmt: skip
     environment.tests["mapping_like"] = lambda value: isinstance(value, Mapping)
+    environment.globals["names"] = NAMES
     environment.tests["simple"] = lambda value: isinstance(value, (str, int, float))
     environment.tests["list_like"] = lambda value: isinstance(value, (list, tuple, set, frozenset))
     return environment.get_template("report.html.j2")
@@ -239,7 +240,7 @@ def _findings(scores: Sequence[Score], predictions: pd.DataFrame) -> list[Findin
         best, *tied = best_scores([score for score in rivals if score.split == strictest])
         sentences = [wording.circumstances(best)]
         if tied:
-            sentences.append(f"The same accuracy is reached by {'; '.join(score.name for score in tied)}.")
+            sentences.append(wording.same_accuracy(tied))
         sentences.append(wording.neighbours(best, rivals))
         elsewhere = [score for score in rivals if score.system == best.system and score.split != best.split]
         sentences += [wording.other_split(best, other) for other in elsewhere]

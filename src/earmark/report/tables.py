@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from earmark.report.names import break_name, wrap_words
 from earmark.report.systems import Score, best_scores, dataset_text, read_scores
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ _LATEX = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "±": r"$\pm$", "–": "--", "·": r"\textperiodcentered{}", "…": r"\ldots{}",
 }  # fmt: skip
+
+#: The column whose texts may be long, and be broken.
+NAMES = "Embedding"
+#: What a narrow terminal goes without.
+_SPARED = ("Balanced", "Macro F1")
+_NO_LIMIT = 10_000
 
 
 @dataclass(frozen=True)
@@ -87,8 +94,8 @@ def table_text(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Tab
     """Turn a summary into the texts of a table.
 
     Rows are sorted as :func:`~earmark.report.systems.read_scores` says: by accuracy, highest first,
-    inside each setting. Data set, embedding, fusion, train fraction, split and clips are columns only where they
-    differ between rows; otherwise the title names them.
+    inside each setting. What a row is of (data set, train fraction, split, embedding, classifier, fusion, clips) is
+    a column only where it differs between rows; otherwise the title names it.
 
     Parameters
     ----------
@@ -121,34 +128,36 @@ def table_text(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Tab
     )
 
 
-def to_rich(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> Table:
+def to_rich(summary: pd.DataFrame, *, synthetic: Collection[str] = (), width: int | None = None) -> Table:
     """Make a table for the terminal, the best row of each setting in bold.
 
-    Parameters and errors are those of :func:`table_text`.
+    Where it is too wide, names are broken after ``:`` and ``+``, then headers between words; where that is not
+    enough, balanced accuracy and macro F1 are left out, and the caption says so. Numbers are never cut: a table
+    that is still too wide stays wider than the terminal.
+
+    Parameters
+    ----------
+    summary, synthetic
+        As for :func:`table_text`, whose errors are raised too.
+    width : int, optional
+        Characters a line, by default those of the terminal.
 
     Returns
     -------
     rich.table.Table
+        Laid out for `width`, and shown so wherever it is printed.
     """
-    from rich import box
-    from rich.table import Table
+    from rich.console import Console
     from rich.text import Text
 
-    text = table_text(summary, synthetic=synthetic)
-    table = Table(title=Text(text.title), caption=Text(text.caption), box=box.SIMPLE_HEAD, title_justify="left")
-    table.padding, table.collapse_padding, table.pad_edge = (0, 1), True, False  # eighty columns hold it
-    table.caption_justify = "left"
-    for header, numeric in zip(text.headers, text.numeric, strict=True):
-        table.add_column(
-            Text(header),
-            justify="right" if numeric else "left",
-            no_wrap=numeric,
-            overflow="fold",
-            min_width=len(header),
-        )
-    for row, best in zip(text.rows, text.best, strict=True):
-        # Text, not str: Rich would read "[97.1, 99.5]" or a class called "[red]" as markup.
-        table.add_row(*(Text(cell) for cell in row), style="bold" if best else None)
+    room = Console().width if width is None else width
+    for text in _layouts(table_text(summary, synthetic=synthetic), room):
+        table = _rich_table(text)
+        needed = _rich_width(table)
+        if needed <= room:
+            break
+    table.width = needed  # kept where the console is narrower, which would cut cells
+    table.title = Text(wrap_words(text.title, needed))
     return table
 
 
@@ -199,6 +208,67 @@ def to_latex(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> str:
     return "\n".join(lines)
 
 
+def _layouts(text: TableText, room: int) -> Iterator[TableText]:
+    """Give a table as it is, then ever narrower ones, for `room` characters a line."""
+    yield text
+    for shown in (text, _without_spared(text)):
+        yield _break_names(shown, room)
+        yield _break_names(_break_headers(shown), room)
+
+
+def _rich_table(text: TableText) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    # Text, not str: Rich would read "[97.1, 99.5]" or a class called "[red]" as markup.
+    table = Table(title=Text(text.title), caption=Text(text.caption), box=box.SIMPLE_HEAD, title_justify="left")
+    table.padding, table.collapse_padding, table.pad_edge = (0, 1), True, False  # eighty columns hold it
+    table.caption_justify = "left"
+    for header, numeric in zip(text.headers, text.numeric, strict=True):
+        table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=True, vertical="top")
+    for row, best in zip(text.rows, text.best, strict=True):
+        table.add_row(*(Text(cell) for cell in row), style="bold" if best else None)
+    return table
+
+
+def _rich_width(table: Table) -> int:
+    from rich.console import Console
+
+    return Console(width=_NO_LIMIT).measure(table).maximum
+
+
+def _break_names(text: TableText, room: int) -> TableText:
+    """Break names after ``:`` and ``+``, where the table is wider than `room`, as far as it takes."""
+    over = _rich_width(_rich_table(text)) - room
+    if over <= 0 or NAMES not in text.headers:
+        return text
+    place = text.headers.index(NAMES)
+    width = max(len(row[place]) for row in text.rows) - over
+    rows = [
+        (*row[:place], "\n".join(break_name(row[place], width, indent="  ")), *row[place + 1 :]) for row in text.rows
+    ]
+    return replace(text, rows=tuple(rows))
+
+
+def _break_headers(text: TableText) -> TableText:
+    """Break headers between words where the cells below are narrower."""
+    cells = [max(map(len, column)) for column in zip(*text.rows, strict=True)]
+    return replace(text, headers=tuple(wrap_words(*pair) for pair in zip(text.headers, cells, strict=True)))
+
+
+def _without_spared(text: TableText) -> TableText:
+    """Leave out what a narrow terminal can do without, and say so."""
+    kept = [place for place, header in enumerate(text.headers) if header not in _SPARED]
+    return replace(
+        text,
+        caption=f"{text.caption} Left out, since the terminal is narrow: balanced accuracy, macro F1.",
+        headers=tuple(text.headers[place] for place in kept),
+        numeric=tuple(text.numeric[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in text.rows),
+    )
+
+
 def _columns(synthetic: Collection[str]) -> list[_Column]:
     """All columns in reading order; those with `in_title` move there when they do not vary."""
 
@@ -210,8 +280,8 @@ def _columns(synthetic: Collection[str]) -> list[_Column]:
         _Column("Train fraction", lambda s: f"{s.train_fraction:g}", True, True,
                 lambda s: f"train fraction {s.train_fraction:g}"),
         _Column("Split", lambda s: s.split, False, True, lambda s: f"split: {s.split}"),
-        _Column("Embedding", lambda s: s.embedding, False, True, lambda s: s.embedding),
-        _Column("Classifier", lambda s: s.classifier, False, False),
+        _Column(NAMES, lambda s: s.embedding, False, True, lambda s: s.embedding),
+        _Column("Classifier", lambda s: s.classifier, False, True, lambda s: s.classifier),
         _Column("Fusion", lambda s: s.fusion, False, True, lambda s: s.fusion and f"{s.fusion} fusion"),
         _Column("Clips", lambda s: str(s.clips), True, True, lambda s: f"{s.clips} clips"),
         _Column("Accuracy", accuracy_text, True, False),

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from earmark.report.systems import Score, by_strictness
 from earmark.report.tables import interval_text, percent
 
+# Further systems are only counted.
+_MOST_NAMED = 8
 _HOW = {
     "clips": "split clip by clip",
     "groups": "on groups of clips that were held out whole",
@@ -56,11 +58,30 @@ def neighbours(best: Score, others: Sequence[Score]) -> str:
         which = every.get(len(rivals), f"those of all {len(rivals)} other systems")
     else:
         which = f"{'that' if len(near) == 1 else 'those'} of {len(near)} of the other {len(rivals)} systems"
-    listed = "; ".join(f"{rival.name}, {percent(rival.accuracy)} %" for rival in near[:6])
-    more = f"; and {len(near) - 6} more" if len(near) > 6 else ""
+    more = f"; and {len(near) - _MOST_NAMED} more" if len(near) > _MOST_NAMED else ""
     return (
-        f"Its interval overlaps with {which}: {listed}{more}. "
+        f"Its interval overlaps with {which}: {listed(near[:_MOST_NAMED])}{more}. "
         "From these intervals alone, the order among them may be chance."
+    )
+
+
+def same_accuracy(tied: Sequence[Score]) -> str:
+    """Say which systems are as accurate as the best one."""
+    return f"The same accuracy is reached by {listed(tied)}."
+
+
+def listed(scores: Sequence[Score]) -> str:
+    """Name systems with their accuracies, but each embedding only once, since its name may be long.
+
+    Returns
+    -------
+    str
+        Such as ``"yamnet with svm, late fusion, 90.0 %; vggish with svm (late fusion 85.0 %, early fusion 82.5 %)
+        and d128 (late fusion 84.0 %)"``, embeddings in the order of the best system of each.
+    """
+    return "; ".join(
+        _systems_of([score for score in scores if score.embedding == embedding])
+        for embedding in dict.fromkeys(score.embedding for score in scores)
     )
 
 
@@ -120,6 +141,18 @@ def split_cells(splits: Sequence[str], scores: Sequence[Score]) -> list[str]:
     first, last = by_split.get(splits[0]), by_split.get(splits[-1])
     cells.append("–" if first is None or last is None else points(last.accuracy - first.accuracy))
     return cells
+
+
+def _systems_of(scores: Sequence[Score]) -> str:
+    """Name the systems of one embedding."""
+    if len(scores) == 1:
+        return f"{scores[0].name}, {percent(scores[0].accuracy)} %"
+    parts: dict[str, list[str]] = {}
+    for score in scores:
+        fusion = f"{score.fusion} fusion " if score.fusion else ""
+        parts.setdefault(score.classifier, []).append(f"{fusion}{percent(score.accuracy)} %")
+    *others, last = (f"{classifier} ({', '.join(each)})" for classifier, each in parts.items())
+    return f"{scores[0].embedding} with {' and '.join(filter(None, [', '.join(others), last]))}"
 
 
 def _how(score: Score) -> str:
