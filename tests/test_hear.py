@@ -153,3 +153,9 @@ def test_there_and_back_again_the_numbers_are_the_same():
 def test_earmark_itself_does_not_import_torch():
     code = "import sys, earmark, earmark.embeddings; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_who_looks_at_its_weights_sees_which_embedding_it_is():
+    names = ("yamnet", "yamnet:hop=0.24")
+    states = [hear.load_model(name).state_dict()["fingerprint"].numpy().tobytes().hex() for name in names]
+    assert states == [load_embedding(name).fingerprint.key for name in names]

@@ -3,11 +3,14 @@
 import io
 import json
 import os
+import re
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -250,7 +253,25 @@ def test_names_that_look_like_markup_are_shown_as_they_are(sounds, store, tmp_pa
     assert "[red]" in said.replace("\n", "")
 
 
-def test_wide_tables_keep_all_columns(sounds, store, tmp_path, monkeypatch):
+def test_narrow_terminals_keep_accuracy_and_interval(sounds, store, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     done = run("compare", sounds, "--store", store, "-o", tmp_path / "out")
-    assert "Macro F1" in done.stdout
+    assert re.search(r"\[\d+\.\d, \d+\.\d\]", done.stdout)
+    assert "balanced accuracy, macro F1" in " ".join(done.stdout.split())
+
+
+def test_predict_runs_the_code_of_a_module_only_if_told_to(sounds, tmp_path):
+    mark, source = tmp_path / "mark", Path(__file__).parents[1] / "embeddings" / "hear_modules.py"
+    good = runpy.run_path(str(source))["GOOD"]
+    (tmp_path / "leaves_a_mark.py").write_text(f"open({str(mark)!r}, 'w').close()\n{good}")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    file, options = tmp_path / "model.earmark", ("--store", tmp_path / "store")
+    trained = process("train", sounds, "-e", "hear:leaves_a_mark", "-o", file, *options, env=environment)
+    assert trained.returncode == 0, trained.stderr
+    mark.unlink()
+    refused = process("predict", file, sounds / "hum", *options, env=environment)
+    assert refused.returncode == 1
+    assert "--trust-module" in refused.stderr
+    assert not mark.exists()
+    assert process("predict", file, sounds / "hum", "--trust-module", *options, env=environment).returncode == 0
+    assert mark.exists()

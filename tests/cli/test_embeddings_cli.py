@@ -1,12 +1,18 @@
 """``earmark embeddings`` as users meet it."""
 
+import hashlib
+import re
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from earmark.cli.main import app
+from earmark.weights import RECIPES, cached_file, import_weights
 from embeddings.hear_modules import GOOD
+from official_formats import npz_file
 
 
 def run(*args, columns="120"):
@@ -48,6 +54,25 @@ def test_a_name_shows_the_card_and_the_options(args):
         assert part in said
     assert "option hop" in said
     assert "by default 0.48" in said
+
+
+def test_weights_that_are_no_others_than_the_users_word_are_shown_as_such(tmp_path, monkeypatch):
+    content = npz_file({"pca_eigen_vectors": np.eye(128), "pca_means": np.zeros(128)})
+    (tmp_path / "mine.npz").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    monkeypatch.setenv("EARMARK_CACHE", str(tmp_path / "cache"))
+    assert "no, fetched at the first use" in run("vggish-pca").stdout
+    import_weights("vggish-pca-params", tmp_path / "mine.npz", accept_sha256=digest)
+    assert "no, fetched at the first use" in run("vggish-pca").stdout  # the other of the two is not there
+    small = replace(RECIPES["vggish"], shapes={"pca_means": (128,)}, files=RECIPES["vggish-pca-params"].files)
+    monkeypatch.setitem(RECIPES, "vggish", small)
+    import_weights("vggish", tmp_path / "mine.npz", accept_sha256=digest)
+    card = " ".join(run("vggish-pca", columns="200").stdout.split())
+    assert f"yes; vggish, own file: accepted by its SHA-256 {digest}; vggish-pca-params, own file" in card
+    assert re.search(r"vggish-pca .*own file", run("vggish*").stdout)
+    cached_file("vggish").write_bytes(b"spoilt")
+    assert re.search(r"vggish-pca .*damaged", run("vggish*").stdout)
+    assert "damaged" in run("vggish").stdout
 
 
 def test_a_name_with_options_shows_the_card_that_it_has_then():

@@ -260,3 +260,20 @@ def test_what_is_no_embedding_at_all_breaks_every_check_that_needs_one(write_mod
     assert "module: timestamp embeddings have their shapes and types" in broken
     assert "silence has finite values" in broken
     assert found["module: scene embeddings have their shape and type"].verdict == "broken"
+
+
+class Weightless(FramedModel):
+    """The loudest sample of every 0.1 s: a model that has nothing to load."""
+
+    def front_end(self, samples, frames):
+        return np.abs(np.lib.stride_tricks.sliding_window_view(samples, 800)[::800][:frames])
+
+    def build_network(self, tensors):
+        return lambda batch: batch.max(axis=1, keepdims=True)
+
+
+def test_a_model_needs_no_weights():
+    facts = FACTS | {"name": "loudest", "version": 1, "sample_rate": RATE, "origin": "x", "dimension": 1}
+    card = EmbeddingCard(**facts, window_seconds=0.1, hop_seconds=0.1, weights_ids=())
+    model = Weightless(card, FrameGrid(RATE, 800, 800), {})
+    assert {finding.verdict for finding in run_checks(model, checks_for(model, quick=True))} == {"ok"}

@@ -10,7 +10,7 @@ from earmark import list_embeddings, load_embedding
 from earmark.embeddings.contract import CHECKS, QUICK
 from earmark.errors import AudioError, SettingsError
 from earmark.store import EmbeddingStore, embed_clips
-from embeddings.models import ALIKE, MODELS
+from embeddings.models import ALIKE, MODELS, made
 
 NAMES = [card.name for card in list_embeddings()]
 
@@ -31,6 +31,28 @@ def model(request):
 @pytest.mark.parametrize("model", [name for name in NAMES if name not in ALIKE], indirect=True, scope="module")
 def test_the_contract_is_kept(model, check):
     check.run(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("openl3-music-mel128-512", {"hop": 0.12345678}),
+        ("openl3-music-linear-512", {"center": False, "hop": 1.7}),
+        ("edgel3-sea-64", {"hop": 0.12345678, "layers": ("conv3",)}),
+        ("panns-cnn14", {"hop": 0.12345678, "window": 0.7777}),
+        ("panns-cnn14", {"window": "clip"}),
+        ("yamnet-float", {"hop": 0.47, "layers": ("layer1", "layer9")}),
+        ("vggish", {"hop": 2.51, "layers": ("conv3_1", "conv4_2")}),
+        ("kumar", {"padding": "reference", "layers": ("layer4", "layer16")}),
+        ("soundnet-conv5", {"layers": ("conv2", "conv5")}),
+        ("soundnet-conv7", {"layers": ("conv1", "conv7"), "resampler": "resampy-0.2"}),
+    ],
+    ids=str,
+)
+def test_the_contract_is_kept_with_options(name, options):
+    model = made(name, **options)
+    for check in CHECKS:
+        check.run(model)
 
 
 def test_models_that_are_passed_over_are_others_but_for_their_weights():

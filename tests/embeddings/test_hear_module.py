@@ -166,9 +166,15 @@ def test_weights_are_handed_to_the_module_and_enter_name_and_fingerprint(good, w
     assert other.fingerprint.weights_sha256 != plain.fingerprint.weights_sha256
 
 
-def test_paths_of_weights_that_could_not_be_told_from_options_are_refused():
-    with pytest.raises(SettingsError, match="the option weights of hear:a is a path in which"):
-        load_embedding("hear:a", weights="folder:epoch=3.pt")
+@pytest.mark.parametrize("path", ["folder:epoch=3.pt", "one,two.pt", "", 3])
+def test_paths_of_weights_that_could_not_be_told_from_options_are_refused(path):
+    with pytest.raises(SettingsError, match="the option weights of hear:a is a path"):
+        load_embedding("hear:a", weights=path)
+
+
+def test_a_path_has_one_spelling(tmp_path):
+    read = embedding_options("hear:a")["weights"].read
+    assert read(tmp_path / "b") == read(f"{tmp_path}/../{tmp_path.name}/b") == f"{tmp_path}/b"
 
 
 def test_fingerprints_are_stable_and_change_with_source_and_weights(write_module):
@@ -306,3 +312,26 @@ def test_frames_that_move_with_the_length_are_refused_for_long_clips_alone(write
     assert len(model(noise(20 * RATE), RATE)) == 401
     with pytest.raises(SettingsError, match="cannot be used for clips of more than 30 s"):
         model(noise(40 * RATE), RATE)
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ('def load_model(model_file_path=""):\n', SettingsError),
+        ("def get_timestamp_embeddings(audio, model):\n", AudioError),
+    ],
+)
+def test_a_module_that_ends_the_process_does_not_end_it(write_model, place, error):
+    model = write_model(GOOD.replace(place, f"{place}    raise SystemExit(0)\n"))
+    with pytest.raises(error, match="SystemExit"):
+        model(np.zeros(16000, np.float32), 16000)
+
+
+def test_gradients_that_a_module_insists_on_are_let_go(write_model):
+    source = GOOD.replace(
+        "    embeddings = model(audio)\n",
+        "    with torch.inference_mode(False):\n"
+        "        embeddings = model(audio).clone() * torch.ones(1, requires_grad=True)\n",
+    )
+    clip = np.random.default_rng(0).uniform(-0.3, 0.3, 16000).astype(np.float32)
+    np.testing.assert_array_equal(write_model(source)(clip, 16000).values, write_model(GOOD)(clip, 16000).values)

@@ -79,6 +79,7 @@ def test_every_window_of_the_reference_is_there(tensors):
     model = OpenL3(Variant("music", "mel128", 512), tensors=tensors, frontend="0.4")
     golden = GOLDEN["mel128/sig_48000/emb512"]
     ours = model(waveform("sig_48000"), 48000)
+    assert np.abs(ours.values - golden).mean() < 1e-3
     np.testing.assert_allclose(ours.values, golden, atol=5e-2)
     np.testing.assert_allclose(ours.times, GOLDEN["ts/sig_48000"], atol=1e-12)
 
@@ -120,6 +121,7 @@ def test_frames_that_start_on_the_hop_agree_with_the_reference(tensors, represen
     golden = GOLDEN[f"{representation}/sig_48000/nocenter_hop0.5/emb512"]
     ours = model(waveform("sig_48000"), 48000)
     assert ours.values.shape == golden.shape
+    assert np.abs(ours.values - golden).mean() < 1e-3
     np.testing.assert_allclose(ours.values, golden, atol=5e-2)
     np.testing.assert_allclose(ours.times, 0.5 + 0.5 * np.arange(5))  # centres; the reference gives the starts
 
@@ -147,12 +149,3 @@ def test_options_stand_in_the_name_and_change_the_fingerprint(tensors):
     ways += [{"layers": ("conv3",)}, {"runtime": "openvino"}]
     keys = {OpenL3(variant, tensors=tensors, **way).fingerprint.key for way in ways}
     assert len(keys) == len(ways)
-
-
-def test_layers_give_averaged_activations(tensors):
-    clip = waveform("short_48000")
-    model = OpenL3(Variant("music", "mel128", 512), tensors=tensors, layers=("conv2", "conv8"))
-    assert model.card.dimension == 64 + 512
-    both = model(clip, 48000).values
-    last = OpenL3(Variant("music", "mel128", 512), tensors=tensors, layers=("conv8",))(clip, 48000).values
-    np.testing.assert_allclose(both[:, 64:], last, rtol=1e-5, atol=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from earmark.audio import audioset_mel_bank, resample
-from earmark.embeddings.vggish import CARD, LAYER_SIZES, PCA_CARD, RELU_CARD, Vggish, quantise
+from earmark.embeddings.vggish import PCA_CARD, RELU_CARD, Vggish, quantise
 from earmark.errors import SettingsError
 from seeded import weights
 
@@ -104,10 +104,3 @@ def test_examples_may_overlap(tensors, model):
 def test_a_hop_is_a_multiple_of_the_spectrograms():
     with pytest.raises(SettingsError, match=r"multiples of 0\.01 s"):
         Vggish(hop=0.125)
-
-
-def test_layers_give_averaged_activations(tensors):
-    model = Vggish(CARD, tensors=tensors, layers=("conv4_2", "fc1_2"))
-    out = model(waveform("sig_16000"), 16000).values
-    assert out.shape == (2, LAYER_SIZES["conv4_2"] + LAYER_SIZES["fc1_2"])
-    assert model.card.dimension == out.shape[1]

@@ -6,42 +6,17 @@ import numpy as np
 import pytest
 
 from earmark.audio import audioset_mel_bank, log_mel, stft_magnitude
-from earmark.embeddings.yamnet import LAYERS, Yamnet
+from earmark.embeddings.yamnet import Yamnet
+from earmark.weights.recipes import fold_yamnet
+from seeded import weights
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "yamnet_golden.npz")
 SIGNALS = ("sig_16000", "short_16000", "silence_16000")
 
 
-def seeded(index: int, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
-    """Tensor `index` of the golden weights: exact multiples of 2**-24 from PCG64's raw stream."""
-    raw = np.random.PCG64(4000 + index).random_raw(int(np.prod(shape)))
-    unit = ((raw >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
-    return np.float32(low) + (np.float32(high) - np.float32(low)) * unit
-
-
-def seeded_weights() -> dict[str, np.ndarray]:
-    """The golden run's weights, its batch normalisation (no gamma, epsilon 1e-4) folded into the convolutions."""
-    tensors, index, before = {}, 0, 1
-    for number, (channels, _) in enumerate(LAYERS, start=1):
-        parts = [("", (channels, 1, 3, 3))] if number == 1 else []
-        if number > 1:
-            parts = [(".depthwise", (before, 1, 3, 3)), (".pointwise", (channels, before, 1, 1))]
-        for part, shape in parts:
-            bound = float(np.sqrt(6.0 / np.prod(shape[1:])))
-            kernel = seeded(index, shape, -bound, bound).astype(float)
-            beta = seeded(index + 1, shape[:1], -0.2, 0.2).astype(float)
-            mean = seeded(index + 2, shape[:1], -0.2, 0.2).astype(float)
-            scale = 1 / np.sqrt(seeded(index + 3, shape[:1], 0.5, 1.5).astype(float) + 1e-4)
-            tensors[f"layer{number}{part}.weight"] = (kernel * scale[:, None, None, None]).astype(np.float32)
-            tensors[f"layer{number}{part}.bias"] = (beta - mean * scale).astype(np.float32)
-            index += 4
-        before = channels
-    return tensors
-
-
 @pytest.fixture(scope="module")
 def model():
-    return Yamnet(tensors=seeded_weights())
+    return Yamnet(tensors=fold_yamnet(weights("yamnet")))
 
 
 def waveform(name: str) -> np.ndarray:

@@ -244,7 +244,7 @@ def compare(
     dataset = load_dataset(data)
     for note in dataset.notes:
         progress.say(note)
-    models = [load_embedding(name) for name in embeddings]
+    models = list({model.card.name: model for model in map(load_embedding, embeddings)}.values())
     settings = SplitSettings(folds, repeats, None, validation_fraction, balanced_test, seed)
     fractions: list[float | None] = list(dict.fromkeys(train_fractions or (None,)))
     paths = np.asarray(dataset.clips["path"], dtype=str)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.cli.options import Data, Quiet, Verbose, Workers
-from earmark.cli.terminal import Terminal, friendly
+from earmark.cli.terminal import Terminal, friendly, table_of
 
 if TYPE_CHECKING:
     from earmark.datasets import CheckReport
@@ -35,23 +35,19 @@ def check(
 
 
 def _show(name: str, report: CheckReport, terminal: Terminal) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sorted(report.sample_rates.items()))
     terminal.out.print(f"{name}: {sum(report.clips.values())} clips, {report.hours:.2f} h, {rates}", markup=False)
-    classes = Table()
-    classes.add_column("class")
-    classes.add_column("clips", justify="right")
+    classes = table_of("class", "clips>")
     for label, count in report.clips.items():
         classes.add_row(Text(label), str(count))
     terminal.show(classes)
     if not report.findings:
         terminal.out.print("[green]Nothing wrong was found.[/]")
         return
-    found = Table(title=f"{len(report.findings)} findings", title_justify="left")
-    for heading in ("what", "where", "detail"):
-        found.add_column(heading, overflow="fold")
+    found = table_of("what", "where", "detail", wraps=True)
+    found.title, found.title_justify = f"{len(report.findings)} findings", "left"
     for finding in report.findings:
         found.add_row(finding.kind, Text(finding.subject), Text(finding.detail), style="red" if finding.serious else "")
     terminal.out.print(found)

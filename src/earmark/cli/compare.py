@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from enum import StrEnum
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earmark.cli import completion
 from earmark.cli.options import Data, OnError, OnErrorOption, Quiet, Seed, Store, Verbose, Workers
 from earmark.cli.terminal import Terminal, friendly
 from earmark.errors import SettingsError
@@ -32,12 +34,33 @@ class Likelihoods(StrEnum):
 @friendly
 def compare(
     data: Data,
-    embeddings: Annotated[str, typer.Option("-e", "--embeddings", help="Embeddings, by commas.")] = "yamnet",
+    embeddings: Annotated[
+        str,
+        typer.Option(
+            "-e",
+            "--embeddings",
+            "--embedding",
+            help="Embeddings, by commas, or patterns such as 'vggish*'; options behind colons, such as "
+            "yamnet:hop=0.24; `earmark embeddings` lists names, `earmark embeddings NAME` options.",
+            autocompletion=completion.embeddings,
+        ),
+    ] = "yamnet",
     classifiers: Annotated[
-        str, typer.Option("-c", "--classifiers", help="Classifiers, by commas: svm, d128, d512.")
+        str,
+        typer.Option(
+            "-c",
+            "--classifiers",
+            help="Classifiers, by commas: svm, d128, d512.",
+            autocompletion=completion.classifiers,
+        ),
     ] = "svm",
     fusion: Annotated[
-        str, typer.Option("--fusion", help="Fusions, by commas: late, early, early-mean, early-mean-std.")
+        str,
+        typer.Option(
+            "--fusion",
+            help="Fusions, by commas: late, early, early-mean, early-mean-std.",
+            autocompletion=completion.fusions,
+        ),
     ] = "late,early",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for results and report.")] = Path("results"),
     splits: Annotated[
@@ -46,6 +69,7 @@ def compare(
             "--splits",
             help="Ways of splitting, by commas: official, fixed, groups, clips.",
             show_default="the most honest one that the data allow",
+            autocompletion=completion.splits,
         ),
     ] = "",
     folds: Annotated[int, typer.Option("--folds", help="Folds, unless they are official.")] = 5,
@@ -81,7 +105,7 @@ def compare(
     check_writable(output)
     comparison = run(
         data,
-        _names(embeddings),
+        _embeddings(embeddings),
         _names(classifiers),
         _names(fusion),
         splits=_names(splits) or None,
@@ -127,6 +151,52 @@ def show(comparison: Comparison, output: Path, terminal: Terminal) -> None:
 def _names(text: str) -> list[str]:
     """Split ``"svm, d128"`` into names, each once."""
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _embeddings(text: str) -> list[str]:
+    """Split names, and set all embeddings that match in the place of a pattern.
+
+    >>> _embeddings("yamnet, soundnet-*:layers=conv3")
+    ['yamnet', 'soundnet-conv5:layers=conv3', 'soundnet-conv7:layers=conv3']
+    """
+    from earmark.embeddings import list_embeddings
+    from earmark.embeddings.options import split_name
+    from earmark.embeddings.registry import PATTERN_SIGNS
+
+    found: list[str] = []
+    for name in _names(text):
+        pattern, _ = split_name(name)
+        if not PATTERN_SIGNS & set(pattern):
+            found.append(name)
+            continue
+        matches = [card.name for card in list_embeddings(pattern)]
+        if not matches:
+            lower = pattern.lower()
+            hint = f" Did you mean {lower!r}?" if list_embeddings(lower) else " `earmark embeddings` lists all."
+            raise SettingsError(f"no embedding matches {pattern!r}.{hint}")
+        found += [match + name.strip().removeprefix(pattern) for match in matches]
+    _check_commas(found)
+    return list(dict.fromkeys(found))
+
+
+def _check_commas(names: list[str]) -> None:
+    """Refuse names that a comma within an option's value has made."""
+    from earmark.embeddings import embedding_options
+    from earmark.embeddings.options import split_name
+
+    for place, (name, after) in enumerate(pairwise(names), start=1):
+        said = split_name(name)[1]
+        if not said:
+            continue
+        key, value = list(said.items())[-1]
+        wrong = f"{name},{after}: a comma separates embeddings"
+        tail = after.partition(":")[0]
+        if value.isdecimal() and tail.isdecimal():
+            raise SettingsError(f"{wrong}; write {value}.{tail}, with a point.")
+        if key == "layers" and "layers" in (options := embedding_options(name)):
+            layers = list(takewhile(options["layers"].words.__contains__, names[place:]))
+            if layers:
+                raise SettingsError(f"{wrong}; layers are joined by +: write {'+'.join([name, *layers])}.")
 
 
 def _fractions(text: str) -> list[float]:

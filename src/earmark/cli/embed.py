@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from earmark.cli.options import Embedding, OnError, OnErrorOption, Quiet, Store, Verbose, Workers
+from earmark.cli.options import (
+    Embedding,
+    OnError,
+    OnErrorOption,
+    Quiet,
+    Store,
+    Verbose,
+    Workers,
+    one_embedding,
+)
 from earmark.cli.recordings import find_recordings
 from earmark.cli.terminal import Terminal, friendly
 from earmark.errors import ClipsLeftOut
@@ -47,7 +56,7 @@ def embed(
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
     check_writable(output)
-    model = load_embedding(embedding)
+    model = load_embedding(one_embedding(embedding, "embed"))
     paths = find_recordings(audio)
     kept = EmbeddingStore(store or default_store_folder(), model.identify(terminal))
     done = embed_clips(paths, model, kept, workers=workers, progress=terminal)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from earmark.cli.terminal import Terminal, friendly
+from earmark.cli import completion
+from earmark.cli.terminal import Terminal, friendly, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ def list_(
         typer.Argument(
             metavar="PATTERN",
             help="Shell pattern of names; one exact name, also with options or of a HEAR module, shows its whole card.",
+            autocompletion=completion.embedding,
         ),
     ] = "*",
 ) -> None:
@@ -58,8 +60,7 @@ def list_(
 
     cards = list_embeddings(pattern)
     if not cards and any(sign in pattern for sign in "*?[") and "=" not in pattern:
-        everything = ", ".join(card.name for card in list_embeddings())
-        raise SettingsError(f"no embedding matches {pattern!r}. There are: {everything}.")
+        raise SettingsError(f"no embedding matches {pattern!r}. `earmark embeddings` lists all of them.")
     if not cards or [card.name for card in cards] == [pattern]:
         Terminal().out.print(_card(load_embedding(pattern).card))
     else:
@@ -70,7 +71,12 @@ def list_(
 @partial(friendly, stopped=STOPPED)
 def check(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name of an embedding, or hear: and the name of a module.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Name of an embedding, or hear: and the name of a module.",
+            autocompletion=completion.embedding,
+        ),
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="Leave out the clip of 20 minutes, a shorter one takes its place.")
@@ -101,21 +107,13 @@ def check(
 
 
 def _list(cards: Sequence[EmbeddingCard]) -> Table:
-    from rich.table import Table
-
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    for heading in ("values", "rate, Hz", "window, s", "hop, s"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("weights licence")
-    table.add_column("cached")
+    table = table_of("name", "values>", "Hz>", "window>", "hop>", "licence", "cached")
+    table.caption, table.caption_justify = "Window and hop in seconds; licence of the weights.", "left"
     for card in cards:
         seconds = (_seconds(card.window_seconds), _seconds(card.hop_seconds))
         # The card of one embedding has the remarks on the licence.
         licence = re.split(r"[;,:]|\s\(| for ", card.weights_licence)[0]
-        table.add_row(
-            card.name, str(card.dimension), str(card.sample_rate), *seconds, licence, _cached(card).partition(",")[0]
-        )
+        table.add_row(card.name, str(card.dimension), str(card.sample_rate), *seconds, licence, _cached(card))
     return table
 
 
@@ -141,7 +139,7 @@ def _card(card: EmbeddingCard) -> Table:
         "note": card.note,
         "version": str(card.version),
         "weights": ", ".join(card.weights_ids),
-        "cached": _cached(card),
+        "cached": _cached_in_full(card),
     }
     table = Table(show_header=False, box=None)
     table.add_column(style="bold", no_wrap=True)
@@ -150,17 +148,14 @@ def _card(card: EmbeddingCard) -> Table:
             table.add_row(name, escape(value))
     for name, option in sorted(embedding_options(card.name).items()):
         default = str(option.default).lower() if option.default != () else ""
-        table.add_row(f"option {name}", escape(f"{option.says} (by default {default or 'none'})"))
+        table.add_row(f"option {name}", escape(f"{option.says} (by default {default or 'not set'})"))
     return table
 
 
 def _findings(findings: Sequence[Finding]) -> Table:
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table()
-    for heading in ("check", "", "what was found"):
-        table.add_column(heading, overflow="fold")
+    table = table_of("check", "", "what was found", wraps=True)
     colours = {"ok": "green", "remark": "yellow", "broken": "bold red"}
     for finding in findings:
         verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
@@ -173,8 +168,21 @@ def _seconds(seconds: float, unit: str = "") -> str:
 
 
 def _cached(card: EmbeddingCard) -> str:
-    from earmark.weights import RECIPES, is_cached
+    """Say in a word or two whether the weights are cached: of several, what is least good of them."""
+    from earmark.weights import RECIPES, cache_state
 
     if not card.weights_ids or not set(card.weights_ids) <= set(RECIPES):
         return "brings its own"
-    return "yes" if all(map(is_cached, card.weights_ids)) else "no, fetched at the first use"
+    states = {cache_state(each) for each in card.weights_ids}
+    return next(each for each in ("damaged", "no", "own file", "yes") if each in states)
+
+
+def _cached_in_full(card: EmbeddingCard) -> str:
+    from earmark.weights import cached_facts
+
+    state = _cached(card)
+    if state == "own file":
+        facts = {each: cached_facts(each) for each in card.weights_ids}
+        own = (f"{name}, {each.known_by}" for name, each in facts.items() if each and each.accepted)
+        return "; ".join(["yes", *own])
+    return "no, fetched at the first use" if state == "no" else state

@@ -8,6 +8,7 @@ import typer
 
 from earmark.cli.check import check
 from earmark.cli.compare import compare
+from earmark.cli.completion import completing
 from earmark.cli.demo import demo
 from earmark.cli.embed import embed
 from earmark.cli.embeddings import embeddings
@@ -50,4 +51,4 @@ def root(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    completing(app)

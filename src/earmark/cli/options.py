@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from earmark.cli import completion
+from earmark.errors import SettingsError
+
 __all__ = [
     "Classifier",
     "Data",
@@ -20,6 +23,7 @@ __all__ = [
     "Store",
     "Verbose",
     "Workers",
+    "one_embedding",
 ]
 
 
@@ -39,9 +43,24 @@ Data = Annotated[
         show_default=False,
     ),
 ]
-Embedding = Annotated[str, typer.Option("-e", "--embedding", help="Name of the embedding.")]
-Classifier = Annotated[str, typer.Option("-c", "--classifier", help="svm, d128 or d512.")]
-Fusion = Annotated[str, typer.Option("--fusion", help="late, early, early-mean or early-mean-std.")]
+Embedding = Annotated[
+    str,
+    typer.Option(
+        "-e",
+        "--embedding",
+        "--embeddings",
+        help="Name of the embedding; options behind colons, such as yamnet:hop=0.24; `earmark embeddings` lists "
+        "names, `earmark embeddings NAME` options.",
+        autocompletion=completion.embedding,
+    ),
+]
+Classifier = Annotated[
+    str, typer.Option("-c", "--classifier", help="svm, d128 or d512.", autocompletion=completion.classifier)
+]
+Fusion = Annotated[
+    str,
+    typer.Option("--fusion", help="late, early, early-mean or early-mean-std.", autocompletion=completion.fusion),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random: same seed, same result.")]
 Store = Annotated[
     Path | None,
@@ -56,3 +75,43 @@ OnErrorOption = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only results and errors.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Also how long each step took, and tracebacks.")]
+
+
+def one_embedding(name: str, command: str) -> str:
+    """Return the name of the embedding for a command that takes one.
+
+    Parameters
+    ----------
+    name : str
+        As the user typed it.
+    command : str
+        The command, for the message.
+
+    Returns
+    -------
+    str
+        The same name.
+
+    Raises
+    ------
+    SettingsError
+        If several are named, by commas or by a pattern; all else is for `load_embedding` to find.
+    """
+    from earmark.embeddings import PREFIX, list_embeddings
+    from earmark.embeddings.options import split_name
+    from earmark.embeddings.registry import PATTERN_SIGNS
+
+    base, _ = split_name(name)
+    first, *others = (split_name(part)[0] for part in name.split(","))
+    known = {card.name for card in list_embeddings()}
+    if "," in base or any(other in known or other.startswith(PREFIX) for other in others):
+        raise SettingsError(
+            f"`earmark {command}` takes one embedding, got {name!r}. Name one, such as -e {first}; "
+            "`earmark compare` takes several."
+        )
+    if PATTERN_SIGNS & set(base):
+        raise SettingsError(
+            f"`earmark {command}` takes one embedding and no pattern, got {name!r}. "
+            f"`earmark embeddings '{base}'` lists those that match; `earmark compare` takes patterns."
+        )
+    return name

@@ -12,7 +12,7 @@ import typer
 
 from earmark.cli.options import OnError, OnErrorOption, Quiet, Store, Verbose, Workers
 from earmark.cli.recordings import find_recordings
-from earmark.cli.terminal import Terminal, friendly
+from earmark.cli.terminal import Terminal, friendly, table_of
 from earmark.errors import ClipsLeftOut
 
 if TYPE_CHECKING:
@@ -72,17 +72,12 @@ def predict(
 
 def _show(table: pd.DataFrame, terminal: Terminal) -> None:
     """Print the class, how likely it is, and the runner-up."""
-    from rich.table import Table
     from rich.text import Text
 
     likelihoods = table.filter(like="likelihood:")
     classes = [str(column).partition(":")[2] for column in likelihoods]
-    shown = Table()
-    shown.add_column("recording", overflow="fold")
-    if "time" in table:
-        shown.add_column("time, s", justify="right")
-    for heading in ("class", "likelihood", "next", "likelihood"):
-        shown.add_column(heading, justify="right" if heading == "likelihood" else "left")
+    time_column = ["time, s>"] if "time" in table else []
+    shown = table_of("recording", *time_column, "class", "likelihood>", "next", "likelihood>", wraps=True)
     times = [[f"{time:.2f}"] for time in table["time"]] if "time" in table else [[]] * len(table)
     for path, time, values in zip(table["path"], times, likelihoods.to_numpy(), strict=True):
         ranked = sorted(zip(values, classes, strict=True), reverse=True)[:2]

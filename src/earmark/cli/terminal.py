@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.table import Table
 
-__all__ = ["Terminal", "friendly"]
+__all__ = ["Terminal", "friendly", "table_of"]
 
 #: A step shows its bar once it has taken this long, in seconds.
 BAR_AFTER_SECONDS = 1.0
@@ -65,10 +65,7 @@ class Terminal:
 
     def show(self, table: Table) -> None:
         """Print a table in full, also where the terminal is narrower than it."""
-        from rich.measure import Measurement
-
-        needed = Measurement.get(self.out, self.out.options.update(width=1000), table).maximum
-        self.out.print(table, width=max(self.out.width, needed), crop=False)
+        self.out.print(table, crop=False)
 
     @contextmanager
     def step(self, title: str, total: int, unit: str) -> Iterator[Advance]:
@@ -111,6 +108,28 @@ class Terminal:
         for failure in failures:
             self.err.print(f"  {failure.path}", style="bold", markup=False, soft_wrap=True)
             self.err.print(f"    {failure.reason}", markup=False, soft_wrap=True)
+
+
+def table_of(*headings: str, wraps: bool = False) -> Table:
+    """Make a table in the style of all commands.
+
+    Parameters
+    ----------
+    *headings : str
+        Of the columns; one that ends with ``>`` has its column aligned to the right.
+    wraps : bool
+        Whether cells may take several lines where the terminal is narrow; else they are never broken.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in headings:
+        right = heading.endswith(">")
+        table.add_column(
+            heading.removesuffix(">"), justify="right" if right else "left", no_wrap=right or not wraps, overflow="fold"
+        )
+    return table
 
 
 def friendly(command: Callable[Parameters, Result], stopped: str = STOPPED) -> Callable[Parameters, Result]:

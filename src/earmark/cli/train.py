@@ -19,6 +19,7 @@ from earmark.cli.options import (
     Store,
     Verbose,
     Workers,
+    one_embedding,
 )
 from earmark.cli.terminal import Terminal, friendly
 from earmark.files import check_writable
@@ -45,6 +46,7 @@ def train(
     from earmark.datasets import load_dataset
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
+    embedding = one_embedding(embedding, "train")
     check_writable(output.parent)
     output.parent.mkdir(parents=True, exist_ok=True)
     dataset = load_dataset(data)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.embeddings.network_model import NetworkModel
-from earmark.errors import AudioError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -224,16 +223,6 @@ def zero_ended(stream: Iterable[NDArray[np.float32]], length: Callable[[int], in
     yield np.zeros(length(samples) - samples, np.float32)
 
 
-def _something(stream: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    """Pass samples on, and refuse a clip that has none before it is padded."""
-    samples = 0
-    for block in stream:
-        samples += len(block)
-        yield block
-    if not samples:
-        raise AudioError("there are no samples: the clip is empty.")
-
-
 def _joined(blocks: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Join blocks, without a copy if it is one: a whole clip in one block is cut many times."""
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
@@ -256,5 +245,5 @@ class ConvolutionalModel(NetworkModel):
 
     def embed_stream(self, stream: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Embed consecutive blocks; see `NetworkModel.embed_stream`."""
-        rows = self.rows(_something(stream))
+        rows = self.rows(stream)
         return np.concatenate(list(steps_in_blocks(self.network, rows, self.reach, self.steps_per_block)))

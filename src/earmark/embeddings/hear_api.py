@@ -67,7 +67,7 @@ def foreign_code(name: str, doing: str, error: type[EarmarkError]) -> Iterator[N
         yield
     except EarmarkError:
         raise
-    except Exception as caught:  # whatever it is: nobody can know what code that is not ours raises
+    except (Exception, SystemExit) as caught:  # nobody can know what code that is not ours raises
         raise error(
             f"{name} {doing} ({type(caught).__name__}: {caught}). Its own code says so; "
             "look into its documentation, or tell its authors."
@@ -164,7 +164,7 @@ class HearModule:
         given = self.run(TIMESTAMPS, torch.tensor(samples)[None])
         if not (isinstance(given, tuple | list) and len(given) == 2 and all(torch.is_tensor(each) for each in given)):
             raise self.broken(f"{TIMESTAMPS} gave {described(given)}", "two tensors, embeddings and timestamps")
-        values, stamps = given
+        values, stamps = (each.detach() for each in given)
         shape = (1, stamps.shape[-1] if stamps.ndim else 0, self.timestamp_size)
         if values.shape != shape or stamps.shape != shape[:2] or not shape[1] or not values.is_floating_point():
             raise self.broken(

@@ -7,6 +7,7 @@ what such a module can take: resampled, one clip at a time, in overlapping piece
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cached_property, partial
@@ -20,7 +21,7 @@ from earmark.audio import resample_blocks, resampler_name
 from earmark.embeddings import options
 from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.hear_api import PREFIX, HearModule, file_sha256, package_of, source_sha256, state_sha256
-from earmark.embeddings.model import EmbeddingModel, Fingerprint, FrameEmbeddings
+from earmark.embeddings.model import EmbeddingModel, Fingerprint, FrameEmbeddings, Heard
 from earmark.errors import AudioError, SettingsError
 
 if TYPE_CHECKING:
@@ -41,13 +42,15 @@ UNKNOWN = "unknown, see the package"
 
 
 def _read_weights(value: object) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str | os.PathLike) or not str(value):
         raise ValueError("is a path")
-    if options.split_name(value)[1]:
+    path = os.path.normpath(os.fspath(value))  # one spelling for each file
+    if options.split_name(path)[1] or "," in path:
         raise ValueError(
-            "is a path in which no colon, word and = follow each other, for that is how options are written"
+            "is a path without a comma, and in which no colon, word and = follow each other, for that is how names "
+            "and options are written"
         )
-    return value
+    return path
 
 
 OPTIONS = {"weights": options.Option("", "path of weights, handed to the module's load_model", _read_weights)}
@@ -97,6 +100,9 @@ class HearModel(EmbeddingModel):
         self._name, self._weights = module_name, weights
         self._loaded: HearModule | None = None
         self._alone = RLock()
+
+    def __repr__(self) -> str:
+        return f"<embedding model {PREFIX}{self._name}>"  # the card would have to be loaded
 
     @property
     def module(self) -> HearModule:
@@ -160,25 +166,16 @@ class HearModel(EmbeddingModel):
         SettingsError
             If what it gives is not what the HEAR API says.
         """
-        heard, peak = 0, 0.0
-
-        def counted() -> Iterator[NDArray[np.float32]]:
-            nonlocal heard, peak
-            for block in blocks:
-                heard, peak = heard + len(block), max(peak, float(np.abs(block).max(initial=0.0)))
-                yield block
-            if not heard:
-                raise AudioError("there are no samples: the clip is empty.")
-
+        heard = Heard(blocks)
         with self._alone, np.errstate(over="ignore", invalid="ignore"):  # refused below, if it comes to that
-            parts = list(self._pieces(resample_blocks(counted(), sample_rate, self.module.sample_rate)))
+            parts = list(self._pieces(resample_blocks(heard, sample_rate, self.module.sample_rate)))
         values, times = (np.concatenate(each) for each in zip(*parts, strict=True))
         if not np.isfinite(values).all():
             raise AudioError(
-                f"samples reach {peak:.3g}, for which {self.card.name} gives no finite embedding. "
+                f"samples reach {heard.peak:.3g}, for which {self.card.name} gives no finite embedding. "
                 "Listen to the recording; if it is sound, tell the module's authors."
             )
-        return FrameEmbeddings(values, times, heard / sample_rate)
+        return FrameEmbeddings(values, times, heard.samples / sample_rate)
 
     @cached_property
     def _hop(self) -> Fraction:

@@ -39,6 +39,7 @@ from earmark.embeddings.convolutional import (
     zero_ended,
 )
 from earmark.embeddings.layers import steps_of
+from earmark.embeddings.model import Heard
 from earmark.embeddings.modules import convolution
 from earmark.errors import SettingsError
 from earmark.files import advice
@@ -88,7 +89,7 @@ FACTS = card_facts("kumar")
 CARD = EmbeddingCard(
     name="kumar",
     version=1,
-    title="Kumar's network for weakly labelled sound events, layer 18, 1024 values",
+    title="Kumar's network for weakly labelled sound events, layer 18",
     sample_rate=RATE,
     window_seconds=GRID.window / RATE,
     hop_seconds=GRID.hop / RATE,
@@ -173,17 +174,10 @@ class Kumar(ConvolutionalModel):
         """Embed a stream of blocks; see `EmbeddingModel.embed_blocks`."""
         if self.resampler == "soxr" or sample_rate == RATE:
             return super().embed_blocks(blocks, sample_rate)
-        heard = 0
-
-        def counted() -> Iterator[NDArray[np.float32]]:
-            nonlocal heard
-            for block in blocks:
-                heard += len(block)
-                yield block
-
-        resampled = resample_blocks(counted(), sample_rate, RATE, self.resampler)
-        embedded = super().embed_blocks(zero_ended(resampled, lambda _: -(-heard * RATE // sample_rate)), RATE)
-        return replace(embedded, duration_seconds=heard / sample_rate)
+        heard = Heard(blocks)
+        resampled = resample_blocks(heard, sample_rate, RATE, self.resampler)
+        embedded = super().embed_blocks(zero_ended(resampled, lambda _: -(-heard.samples * RATE // sample_rate)), RATE)
+        return replace(embedded, duration_seconds=heard.samples / sample_rate)
 
     def rows(self, stream: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Turn samples into the spectrogram.

@@ -41,6 +41,11 @@ BN_EPSILON = 1e-3  # of Keras
 
 
 HOP_SECONDS = 0.1
+#: What happens at the ends of a clip, by `center`.
+PADDING = {
+    True: "half a second of zeros in front; zeros at the end until every sample is covered",
+    False: "zeros at the end until every sample is covered",
+}
 OPTIONS = {
     "center": options.flag(True, "whether frame i is centred on i times the hop, or starts there"),
     "hop": options.hop(HOP_SECONDS),
@@ -100,12 +105,11 @@ class L3Model(FramedModel):
         if (step := int(hop * rate)) < 1:
             raise SettingsError(f"the hop of {hop:g} s is shorter than a sample at {rate} Hz. Lengthen it.")
         dimension = sum(each for name, each in zip(LAYERS, channels, strict=True) if name in layers)
-        in_front = "half a second of zeros in front; " if center else ""
         card = options.spelled(
             card, OPTIONS, hop=hop, center=center, layers=layers, resampler=resampler, runtime=runtime
         )
         super().__init__(
-            replace(card, hop_seconds=hop, dimension=dimension or card.dimension, padding=in_front + card.padding),
+            replace(card, hop_seconds=step / rate, dimension=dimension or card.dimension, padding=PADDING[center]),
             FrameGrid(rate, window=rate, hop=step, lead=rate // 2 if center else 0),
             {**front_end_facts, "layers": "+".join(layers)},
             tensors=tensors,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from earmark.embeddings.card import EmbeddingCard
 
-__all__ = ["EmbeddingModel", "Fingerprint", "FrameEmbeddings"]
+__all__ = ["EmbeddingModel", "Fingerprint", "FrameEmbeddings", "Heard"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,41 @@ class Fingerprint:
         return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
 
 
+class Heard:
+    """Passes the blocks of a clip on, and remembers what they were.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n,), float32
+        Consecutive samples.
+
+    Attributes
+    ----------
+    samples : int
+        How many have passed so far.
+    peak : float
+        Their largest magnitude.
+
+    Raises
+    ------
+    AudioError
+        When all blocks have passed, and there was no sample in them.
+    """
+
+    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
+        self._blocks = blocks
+        self.samples = 0
+        self.peak = 0.0
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for block in self._blocks:
+            self.samples += len(block)
+            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+            yield block
+        if not self.samples:
+            raise AudioError("there are no samples: the clip is empty.")
+
+
 class EmbeddingModel(ABC):
     """Samples to frame embeddings. Call it with samples and their rate.
 
@@ -172,6 +207,10 @@ class EmbeddingModel(ABC):
             If there are no samples, or they are so large that the embeddings are not finite.
         """
 
+    def __repr__(self) -> str:
+        card = self.card
+        return f"<embedding model {card.name}: {card.dimension} values a frame, {card.sample_rate} Hz>"
+
     def __call__(self, samples: NDArray[np.floating], sample_rate: int) -> FrameEmbeddings:
         """Embed one clip.
 
@@ -222,8 +261,6 @@ def _checked(samples: NDArray[np.floating]) -> NDArray[np.float32]:
         raise AudioError(
             f"samples must be floating point in [-1, 1], got {array.dtype}. Divide 16-bit integers by 32768 first."
         )
-    if not len(array):
-        raise AudioError("there are no samples: the clip is empty.")
     with np.errstate(over="ignore"):
         array = array.astype(np.float32, copy=False)
     if not np.isfinite(array).all():

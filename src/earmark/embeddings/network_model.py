@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.audio import FrameGrid, resample_blocks, resampler_name
-from earmark.embeddings.model import EmbeddingModel, Fingerprint, FrameEmbeddings
-from earmark.errors import AudioError
+from earmark.embeddings.model import EmbeddingModel, Fingerprint, FrameEmbeddings, Heard
+from earmark.errors import AudioError, WeightsError
 from earmark.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -85,13 +85,23 @@ class NetworkModel(EmbeddingModel):
 
     @cached_property
     def network(self) -> Network:
-        """The network with its weights, loaded at the first use."""
+        """The network with its weights, loaded at the first use.
+
+        Raises
+        ------
+        WeightsError
+            If the weights cannot be had, or are not those of the fingerprint.
+        """
         from earmark.weights import load_weights
 
         if self._tensors is not None:
             return self.build_network(self._tensors)
-        loaded = [load_weights(each).tensors for each in self.card.weights_ids]
-        return self.build_network({name: tensor for tensors in loaded for name, tensor in tensors.items()})
+        loaded = [load_weights(each) for each in self.card.weights_ids]
+        if _joined(each.sha256 for each in loaded) != self.fingerprint.weights_sha256:
+            raise WeightsError(
+                f"the cached weights of {self.card.name} were replaced while they were in use. Run the command again."
+            )
+        return self.build_network({name: tensor for each in loaded for name, tensor in each.tensors.items()})
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -133,7 +143,7 @@ class NetworkModel(EmbeddingModel):
     def embed_blocks(self, blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> FrameEmbeddings:
         """Embed a stream of blocks; see `EmbeddingModel.embed_blocks`."""
         self.prepare()
-        heard = _Counter(blocks)
+        heard = Heard(blocks)
         stream = _never_nothing(resample_blocks(heard, sample_rate, self.card.sample_rate, self.resampler), heard)
         with np.errstate(over="ignore", invalid="ignore"):  # what comes of samples far too large is refused below
             values = self.embed_stream(stream)
@@ -150,8 +160,7 @@ class NetworkModel(EmbeddingModel):
 
         if self._tensors is not None:
             return tensors_digest(self._tensors)
-        digests = [weights_sha256(each) for each in self.card.weights_ids]
-        return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        return _joined(weights_sha256(each) for each in self.card.weights_ids)
 
 
 class FramedModel(NetworkModel):
@@ -160,8 +169,9 @@ class FramedModel(NetworkModel):
     A subclass gives `front_end` and `build_network`.
     """
 
-    #: Frames that are worked on at a time: bounds memory for clips of any length.
+    #: Frames, and seconds of the clip, that are worked on at a time: bounds memory for clips of any length.
     frames_per_run = 64
+    seconds_per_run = 64
 
     @abstractmethod
     def front_end(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
@@ -169,26 +179,19 @@ class FramedModel(NetworkModel):
 
     def embed_stream(self, stream: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Embed consecutive blocks; see `NetworkModel.embed_stream`."""
-        runs = self.grid.runs(stream, self.frames_per_run)
+        longest = self.seconds_per_run * self.grid.sample_rate
+        frames = max(1, min(self.frames_per_run, longest // max(self.grid.window, self.grid.hop)))
+        runs = self.grid.runs(stream, frames)
         return np.concatenate([self.network(self.front_end(samples, frames)) for samples, frames in runs])
 
 
-class _Counter:
-    """Passes blocks on, counts their samples and keeps the largest magnitude."""
-
-    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
-        self._blocks = blocks
-        self.samples = 0
-        self.peak = 0.0
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in self._blocks:
-            self.samples += len(block)
-            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
-            yield block
+def _joined(digests: Iterable[str]) -> str:
+    """Digest of all weights of a model: of most there is one."""
+    found = list(digests)
+    return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 
-def _never_nothing(stream: Iterable[NDArray[np.float32]], heard: _Counter) -> Iterator[NDArray[np.float32]]:
+def _never_nothing(stream: Iterable[NDArray[np.float32]], heard: Heard) -> Iterator[NDArray[np.float32]]:
     """Pass on what the resampler gives, and one zero if it makes nothing of very few samples."""
     samples = 0
     for block in stream:

@@ -24,7 +24,7 @@ import numpy as np
 from earmark.audio import FrameGrid, decibels, mel_bank, reflected, stft_magnitude
 from earmark.embeddings import options
 from earmark.embeddings.card import EmbeddingCard, Registration
-from earmark.embeddings.convolutional import ConvolutionalModel, Reach, steps_in_blocks
+from earmark.embeddings.convolutional import ConvolutionalModel, Reach, steps_in_blocks, zero_ended
 from earmark.embeddings.layers import stages_of
 from earmark.embeddings.modules import applied, convolution, loaded
 from earmark.embeddings.network_model import FramedModel, NetworkModel
@@ -189,17 +189,21 @@ class SlidingCnn14(FramedModel):
         card = options.spelled(
             CARD, OPTIONS, window=window, hop=hop, layers=layers, resampler=resampler, runtime=runtime
         )
-        dimension = sum(LAYER_SIZES[name] for name in layers)
+        grid, dimension = _sliding_grid(window, hop), sum(LAYER_SIZES[name] for name in layers)
         super().__init__(
-            replace(card, window_seconds=window, hop_seconds=hop, dimension=dimension or CARD.dimension),
-            _sliding_grid(window, hop),
+            replace(
+                card,
+                window_seconds=grid.window / RATE,
+                hop_seconds=grid.hop / RATE,
+                dimension=dimension or CARD.dimension,
+            ),
+            grid,
             FRONT_END_FACTS | {"layers": "+".join(layers)},
             tensors=tensors,
             resampler=resampler,
             runtime=runtime,
         )
         self.layers = layers
-        self.frames_per_run = max(1, int(64 / max(window, hop)))
 
     def front_end(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
         """Log-mel spectrograms of consecutive windows, each mirrored at its own ends.
@@ -273,7 +277,7 @@ class ClipCnn14(ConvolutionalModel):
         ndarray of shape (n, 64), float32
             Consecutive rows in decibels, at least 32 in all.
         """
-        mirrored = reflected(_at_least(stream, LEAST_SAMPLES), FFT_SIZE // 2)
+        mirrored = reflected(zero_ended(stream, lambda samples: max(samples, LEAST_SAMPLES)), FFT_SIZE // 2)
         for samples, _ in self.grid.runs(mirrored, self.steps_per_block * REACH.stride):
             yield mel_decibels(samples)
 
@@ -360,15 +364,6 @@ def _sliding_grid(window_seconds: float, hop_seconds: float) -> FrameGrid:
     if hop < 1:
         raise SettingsError(f"the hop of {hop_seconds:g} s is shorter than a sample at {RATE} Hz. Lengthen it.")
     return FrameGrid(RATE, window, hop)
-
-
-def _at_least(stream: Iterable[NDArray[np.float32]], samples: int) -> Iterator[NDArray[np.float32]]:
-    """Pass blocks on, and zeros behind them if they are fewer samples."""
-    missing = samples
-    for block in stream:
-        missing -= len(block)
-        yield block
-    yield np.zeros(max(0, missing), np.float32)
 
 
 REGISTRATIONS = (Registration(CARD, panns_cnn14, OPTIONS),)

@@ -2,23 +2,36 @@
 
 A package adds its models through the entry-point group ``earmark.embeddings``; each entry point names a
 `Registration` or a sequence of them.
+
+Names are taken as they are written in the list. One that is not there is refused with what was probably meant: names
+are long, and their parts easily change places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.metadata import entry_points
 
 from earmark.embeddings.card import EmbeddingCard, Registration
+from earmark.embeddings.hear_api import foreign_code
 from earmark.embeddings.hear_module import PREFIX, hear_registration
 from earmark.embeddings.model import EmbeddingModel
-from earmark.embeddings.options import Option, read_options, split_name
+from earmark.embeddings.options import Option, misread, read_options, split_name
 from earmark.errors import SettingsError
 
-__all__ = ["embedding_options", "list_embeddings", "load_embedding"]
+__all__ = ["PATTERN_SIGNS", "embedding_options", "list_embeddings", "load_embedding"]
+
+#: What makes a name a shell pattern.
+PATTERN_SIGNS = frozenset("*?[")
+
+#: So many names are given in a hint, and how many more there are.
+FEW = 3
+#: A name less like what was typed than this is no hint.
+LIKE = 0.6
 
 
 def list_embeddings(pattern: str = "*") -> list[EmbeddingCard]:
@@ -53,7 +66,8 @@ def load_embedding(name: str, **options: object) -> EmbeddingModel:
         One of the names in `list_embeddings`, or ``hear:`` and the name of a module; options may follow, as in
         ``"vggish:hop=0.48"``.
     **options
-        The same options as values, as in ``load_embedding("vggish", hop=0.48)``; see `embedding_options`.
+        The same options as values, as in ``load_embedding("vggish", hop=0.48)``;
+        `earmark.embeddings.embedding_options` says which a model has.
 
     Returns
     -------
@@ -64,6 +78,9 @@ def load_embedding(name: str, **options: object) -> EmbeddingModel:
     ------
     SettingsError
         If there is no model of that name, or it has no such option or value.
+    WeightsError
+        Not here, but by the first use of the model: if its weights are not cached and cannot be fetched, or are
+        damaged.
 
     Examples
     --------
@@ -97,13 +114,74 @@ def embedding_options(name: str) -> Mapping[str, Option]:
 
 def _registration(base: str) -> Registration:
     if base.startswith(PREFIX):
-        return hear_registration(base.removeprefix(PREFIX))
+        module, colon, rest = base.removeprefix(PREFIX).partition(":")
+        registration = hear_registration(module)
+        if colon:
+            raise SettingsError(misread(PREFIX + module, rest, registration.options))
+        return registration
     known = _all()
     if base not in known:
-        close = get_close_matches(base, known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SettingsError(f"there is no embedding {base!r}.{hint} `earmark embeddings` lists all {len(known)}.")
+        raise SettingsError(_refusal(base, known))
     return known[base]
+
+
+def _refusal(base: str, known: Mapping[str, Registration]) -> str:
+    """Say why a name is none, and what was probably meant; short, however many there are."""
+    if PATTERN_SIGNS & set(base):
+        return (
+            f"{base!r} is a pattern, and patterns are not taken here: one embedding is. "
+            f"`earmark embeddings '{base.partition(':')[0]}'` lists those that match."
+        )
+    name, colon, rest = base.partition(":")
+    if colon and name in known:
+        return misread(name, rest, known[name].options)
+    if "," in base:
+        return f"{base!r} is more than one name, and one embedding is taken here. Name one."
+    return f"there is no embedding {base!r}.{_hint(base, known)} `earmark embeddings` lists all {len(known)}."
+
+
+def _hint(base: str, known: Mapping[str, Registration]) -> str:
+    """Guess what was meant: the same in other writing, a beginning, a HEAR module, other parts, weights, a slip."""
+    asked, names = base.partition(":")[0].strip().lower(), sorted(known)
+    if asked == PREFIX.removesuffix(":"):
+        return f" HEAR modules are named so: {PREFIX}{base.partition(':')[2].strip() or 'package.module'}."
+    if not (letters := _letters(asked)):
+        return ""
+    same = [name for name in names if _letters(name) == letters]
+    if begun := same or [name for name in names if _letters(name).startswith(letters)]:
+        return _meant(begun, "These start so")
+    if base.isascii() and all(part.isidentifier() for part in base.split(".")) and ("." in base or "hear" in asked):
+        return f" A HEAR module? Write {PREFIX}{base}."
+    parts = _parts(asked)
+    permuted = [name for name in names if _parts(name) == parts]
+    if near := permuted or [name for name in names if set(parts) <= set(_parts(name))]:
+        return _meant(near, "These have all of its parts")
+    if using := [name for name in names if asked in known[name].card.weights_ids]:
+        return _meant(using, "These are made with the weights of that name")
+
+    def likeness(name: str) -> float:
+        pairs = ((asked, name), ("-".join(parts), "-".join(_parts(name))))
+        return max(SequenceMatcher(None, *pair).ratio() for pair in pairs)
+
+    best = max(names, key=likeness)
+    return f" Did you mean {best!r}?" if likeness(best) >= LIKE else ""
+
+
+def _meant(names: Sequence[str], what: str) -> str:
+    if len(names) == 1:
+        return f" Did you mean {names[0]!r}?"
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return f" {what}: {', '.join(names[:FEW])}{more}."
+
+
+def _letters(name: str) -> str:
+    """Leave out what stands between the parts of a name."""
+    return "".join(re.findall(r"[a-z0-9]", name))
+
+
+def _parts(name: str) -> list[str]:
+    """Parts of a name in the order of the alphabet, so that their order in the name does not count."""
+    return sorted(re.findall(r"[a-z0-9]+", name))
 
 
 @lru_cache(maxsize=1)
@@ -113,8 +191,9 @@ def _all() -> dict[str, Registration]:
     families = (edgel3, kumar, openl3, panns, soundnet, vggish, yamnet)
     found = {registration.card.name: registration for family in families for registration in family.REGISTRATIONS}
     for point in entry_points(group="earmark.embeddings"):
-        loaded = point.load()
-        added: Iterable[Registration] = [loaded] if isinstance(loaded, Registration) else loaded
+        with foreign_code(f"the entry point {point.value!r} of the group earmark.embeddings", "failed", SettingsError):
+            loaded = point.load()
+            added: Iterable[Registration] = [loaded] if isinstance(loaded, Registration) else tuple(loaded)
         for registration in added:
             if registration.card.name in found:
                 raise SettingsError(

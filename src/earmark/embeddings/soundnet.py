@@ -115,7 +115,7 @@ def _card(name: str) -> EmbeddingCard:
     return EmbeddingCard(
         name=name,
         version=1,
-        title=f"SoundNet, {layer}, {channels} values",
+        title=f"SoundNet, {layer}",
         sample_rate=RATE,
         window_seconds=field.width / RATE,
         hop_seconds=field.stride / RATE,
