@@ -112,3 +112,9 @@ def test_options_know_the_words_that_they_take():
     assert options["runtime"].words == ("torch", "openvino")
     assert "conv5" in options["layers"].words
     assert embedding_options("yamnet")["hop"].words == ()
+
+
+@pytest.mark.parametrize("value", [[["conv1"]], ["conv9"], [], 3, None])
+def test_layers_that_are_none_are_refused_whatever_they_are(value):
+    with pytest.raises(SettingsError, match="is one or more of 'conv1'"):
+        load_embedding("soundnet-conv5", layers=value)

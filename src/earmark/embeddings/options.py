@@ -118,7 +118,7 @@ def layers(known: Iterable[str]) -> Option:
         wanted = tuple(part.strip() for part in value.split("+")) if isinstance(value, str) else value
         if isinstance(value, str) and "," in value:
             raise ValueError(f"is joined by +, not by commas: {'+'.join(re.findall('[^+, ]+', value))}")
-        if not isinstance(wanted, tuple | list) or not wanted or set(wanted) - set(names):
+        if not isinstance(wanted, tuple | list) or not wanted or not all(each in names for each in wanted):
             raise ValueError(f"is one or more of {', '.join(map(repr, names))}, joined by +")
         if len(set(wanted)) < len(wanted):
             raise ValueError("names no layer twice")
