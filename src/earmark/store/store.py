@@ -350,6 +350,6 @@ def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
             "earmark": version("earmark"),
             "fingerprint": fingerprint.to_json(),
             "decoder": f"libsndfile {soundfile.__libsndfile_version__}",
-            "resampler": f"soxr {soxr.__version__}",
+            "resampler": f"soxr {soxr.__version__}" if "soxr" in fingerprint.resampler else fingerprint.resampler,
         }
     )
