@@ -26,6 +26,7 @@ lint: .venv/installed  ## Check style, types and the order of the rooms
 
 benchmarks: .venv/installed  ## Measure what the documentation claims
 	$(BIN)/python benchmarks/main_job.py  # needs ESC-10 and CWRU, see the script
+	$(BIN)/python benchmarks/cross_validation.py
 
 clean:  ## Remove the environment and what tests left
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

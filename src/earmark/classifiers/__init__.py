@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from earmark.lazy import names_from
 
 if TYPE_CHECKING:
+    from earmark.classifiers.batched_svm import FittedSVM, fit_svms
     from earmark.classifiers.dense import DenseNet
     from earmark.classifiers.likelihoods import normalised_sigmoids
     from earmark.classifiers.registry import ClassifierCard, list_classifiers, make_classifier
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ClassifierCard",
     "DenseNet",
+    "FittedSVM",
     "LinearSVM",
+    "fit_svms",
     "from_tensors",
     "list_classifiers",
     "make_classifier",
@@ -34,7 +37,9 @@ __all__ = [
 _HOMES = {
     "ClassifierCard": "registry",
     "DenseNet": "dense",
+    "FittedSVM": "batched_svm",
     "LinearSVM": "svm",
+    "fit_svms": "batched_svm",
     "from_tensors": "tensors",
     "list_classifiers": "registry",
     "make_classifier": "registry",
