@@ -10,46 +10,20 @@ its peak memory is its own.
 from __future__ import annotations
 
 import argparse
-import csv
 import multiprocessing
-import os
-import platform
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[1]
+from measuring import ROOT, Measured, write
+
 CLASSES, DIMENSION, FOLDS = 4, 512, 10
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One target and what was measured."""
-
-    name: str
-    value: float
-    target: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the target is met, if there is one."""
-        if self.target == "none":
-            return True
-        sign, limit = self.target.split()
-        return self.value >= float(limit) if sign == ">=" else self.value <= float(limit)
-
-    def __str__(self) -> str:
-        return f"{self.name:<52} {self.value:>10.4g} {self.target:>10} {'ok' if self.ok else 'short'}"
 
 
 def embeddings(frames: int, repeats: int = 1) -> tuple[NDArray[np.float32], NDArray[Any], list[NDArray[np.bool_]]]:
@@ -80,7 +54,7 @@ def against_liblinear(frames: int, timed_folds: int) -> list[Measured]:
     """Speed and exactness beside scikit-learn's LinearSVC, which is timed on the first folds and extrapolated."""
     from sklearn.svm import LinearSVC
 
-    from earmark.classifiers.batched_svm import fit_svms
+    from earmark.classifiers import fit_svms
 
     rows, labels, sets = embeddings(frames)
 
@@ -119,7 +93,7 @@ def _distance(model: Any, reference: Any) -> float:
 
 def growth(sizes: Sequence[int]) -> list[Measured]:
     """How the time grows with the frames and with the folds."""
-    from earmark.classifiers.batched_svm import fit_svms
+    from earmark.classifiers import fit_svms
 
     measured = []
     for frames in sizes:
@@ -134,7 +108,7 @@ def growth(sizes: Sequence[int]) -> list[Measured]:
 
 def speech_and_music(frames: int) -> list[Measured]:
     """Time and peak memory at the size of the paper's task T3: ten folds, two repeats."""
-    from earmark.classifiers.batched_svm import fit_svms
+    from earmark.classifiers import fit_svms
 
     rows, labels, sets = embeddings(frames, repeats=2)
     started = time.perf_counter()
@@ -151,32 +125,6 @@ def in_own_process(function: Callable[..., list[Measured]], *arguments: object) 
         measured = pool.apply(function, arguments)
     print(*measured, sep="\n", flush=True)
     return measured
-
-
-def write(measured: Sequence[Measured], file: Path) -> None:
-    """Write all figures with what they were measured on."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    facts = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit.stdout.strip(),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-    } | {package: version(package) for package in ("earmark", "numpy", "scikit-learn")}
-    file.parent.mkdir(exist_ok=True)
-    with file.open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["name", "measured", "target", "verdict", *facts])
-        for one in measured:
-            writer.writerow([one.name, f"{one.value:.5g}", one.target, "ok" if one.ok else "short", *facts.values()])
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main() -> None:

@@ -8,43 +8,19 @@ recordings (``--data``: a folder with ``esc10/esc10.csv`` and ``cwru/cwru.csv``)
 from __future__ import annotations
 
 import argparse
-import csv
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+from measuring import ROOT, Measured, write
+
 EARMARK = [sys.executable, "-m", "earmark"]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One target and what was measured."""
-
-    name: str
-    value: float
-    target: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the target is met, if there is one."""
-        if self.target == "none":
-            return True
-        sign, limit = self.target.split()
-        return self.value >= float(limit) if sign == ">=" else self.value <= float(limit)
-
-    def __str__(self) -> str:
-        return f"{self.name:<44} {self.value:>10.4g} {self.target:>10} {'ok' if self.ok else 'short'}"
 
 
 def run(command: Sequence[object], cache: Path) -> tuple[float, float]:
@@ -139,32 +115,6 @@ def two_hours(work: Path) -> list[Measured]:
     ]
 
 
-def write(measured: Sequence[Measured], file: Path) -> None:
-    """Write all figures with what they were measured on."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    facts = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit.stdout.strip(),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-    } | {package: version(package) for package in ("earmark", "torch", "numpy", "scikit-learn", "soxr", "soundfile")}
-    file.parent.mkdir(exist_ok=True)
-    with file.open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["name", "measured", "target", "verdict", *facts])
-        for one in measured:
-            writer.writerow([one.name, f"{one.value:.5g}", one.target, "ok" if one.ok else "short", *facts.values()])
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -179,7 +129,7 @@ def main() -> None:
         for part in (startup(work / "cache"), esc10(options.data, work), cwru(options.data, work), two_hours(work)):
             measured += part
             print(*part, sep="\n", flush=True)
-    write(measured, options.output)
+    write(measured, options.output, "torch", "soxr", "soundfile")
     sys.exit(options.check and not all(one.ok for one in measured))
 
 

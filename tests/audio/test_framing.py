@@ -61,3 +61,10 @@ def test_empty_clips_and_impossible_grids_are_refused():
         FrameGrid(16000, 400, 0)
     with pytest.raises(SettingsError, match="the lead 0"):
         FrameGrid(16000, 400, 160, lead=-1)
+
+
+@given(grids(), st.integers(1, 40), st.integers(0, 60))
+def test_samples_are_cut_into_the_frames_over_them(grid, frames, more):
+    samples = np.arange(grid.span(frames) + more, dtype=np.float32)
+    expected = [samples[i * grid.hop : i * grid.hop + grid.window] for i in range(frames)]
+    np.testing.assert_array_equal(grid.cut(samples, frames), expected)

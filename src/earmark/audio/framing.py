@@ -81,6 +81,22 @@ class FrameGrid:
         """Return the number of samples that `frames` consecutive frames cover."""
         return (frames - 1) * self.hop + self.window
 
+    def cut(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+        """Cut the samples under consecutive frames into them, without a copy.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n,), float32
+            At least ``span(frames)`` samples.
+        frames : int
+            Number of frames.
+
+        Returns
+        -------
+        ndarray of shape (frames, window), float32, read-only
+        """
+        return np.lib.stride_tricks.sliding_window_view(samples, self.window)[:: self.hop][:frames]
+
     def times(self, frames: int) -> NDArray[np.float64]:
         """Return the times of the first `frames` frame centres, in seconds, from integer positions.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from earmark.audio import FrameGrid, audioset_mel_bank, log_mel, stft_magnitude
 from earmark.embeddings import options
+from earmark.embeddings.layers import layered
 from earmark.embeddings.network_model import FramedModel
 
 if TYPE_CHECKING:
@@ -79,9 +80,8 @@ class PatchModel(FramedModel):
         self._patch_hop = options.steps(hop, STFT_HOP, RATE)
         hop = self._patch_hop * STFT_HOP / RATE  # one spelling for each hop
         spelled = options.spelled(card, known_options, hop=hop, layers=layers, resampler=resampler, runtime=runtime)
-        dimension = sum(layer_sizes[name] for name in layers) or card.dimension
         super().__init__(
-            replace(spelled, hop_seconds=hop, dimension=dimension),
+            replace(layered(spelled, layer_sizes, layers), hop_seconds=hop),
             FrameGrid(RATE, PATCH_SAMPLES, self._patch_hop * STFT_HOP, tail=tail),
             {
                 "dtype": np.dtype(dtype).name,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from earmark.embeddings.model import EmbeddingModel, FrameEmbeddings
 
-__all__ = ["CHECKS", "Check", "ContractBroken", "Finding", "checks_for", "run_checks"]
+__all__ = ["CHECKS", "Check", "ContractBroken", "Finding", "checks_for", "require", "run_checks"]
 
 LONG_SECONDS = 1200
 SHORT_SECONDS = (0.001, 0.05, 0.5)
@@ -144,49 +144,50 @@ def _embed(model: EmbeddingModel, samples: NDArray[np.generic], rate: int) -> Fr
         return model(samples, rate)  # type: ignore[arg-type]  # wrong types are part of the checks
 
 
-def _require(kept: bool, expected: str, found: str) -> None:
+def require(kept: bool, expected: str, found: str) -> None:
+    """Raise `ContractBroken` unless it is kept."""
     if not kept:
         raise ContractBroken(expected, found)
 
 
 def _require_equal(model: EmbeddingModel, one: FrameEmbeddings, other: FrameEmbeddings, expected: str) -> None:
-    _require(len(one) == len(other), f"{expected}: equal numbers of frames", f"{len(one)} and {len(other)}")
+    require(len(one) == len(other), f"{expected}: equal numbers of frames", f"{len(one)} and {len(other)}")
     scale = max(1.0, float(np.abs(one.values).max()))
     apart = float(np.abs(one.values - other.values).max()) / scale
-    _require(apart <= CLOSE, f"{expected}: the same numbers to {CLOSE:g}", f"values {apart:.3g} apart")
-    _require(np.array_equal(one.times, other.times), f"{expected}: the same times", "other times")
+    require(apart <= CLOSE, f"{expected}: the same numbers to {CLOSE:g}", f"values {apart:.3g} apart")
+    require(np.array_equal(one.times, other.times), f"{expected}: the same times", "other times")
 
 
 def _shapes_and_types(model: EmbeddingModel) -> None:
     found = _embed(model, _noise(_few_frames(model), model.card.sample_rate), model.card.sample_rate)
     frames, dimension = len(found.values), model.card.dimension
-    _require(
+    require(
         found.values.shape == (frames, dimension) and frames > 0 and found.values.dtype == np.float32,
         f"float32 values of shape (frames, {dimension})",
         f"{found.values.dtype} of shape {found.values.shape}",
     )
-    _require(
+    require(
         found.times.shape == (frames,) and found.times.dtype == np.float64,
         f"float64 times of shape ({frames},)",
         f"{found.times.dtype} of shape {found.times.shape}",
     )
-    _require(bool(np.isfinite(found.values).all()), "finite values", "NaN or infinite ones")
+    require(bool(np.isfinite(found.values).all()), "finite values", "NaN or infinite ones")
 
 
 def _duration(model: EmbeddingModel) -> None:
     for rate in (model.card.sample_rate, 44100):
         clip = _noise(_few_frames(model), rate)
         found = _embed(model, clip, rate).duration_seconds
-        _require(abs(found - len(clip) / rate) < 1e-6, f"a duration of {len(clip) / rate:g} s", f"{found:g} s")
+        require(abs(found - len(clip) / rate) < 1e-6, f"a duration of {len(clip) / rate:g} s", f"{found:g} s")
 
 
 def _same_bits(model: EmbeddingModel) -> None:
     clip = _noise(_few_frames(model), model.card.sample_rate)
     before = clip.copy()
     one, other = (_embed(model, clip, model.card.sample_rate) for _ in range(2))
-    _require(np.array_equal(clip, before), "a clip that is left as it is", "samples changed in place")
+    require(np.array_equal(clip, before), "a clip that is left as it is", "samples changed in place")
     apart = np.abs(one.values - other.values).max() if one.values.shape == other.values.shape else np.inf
-    _require(apart == 0, "the same bits for the same clip", f"values {apart:.3g} apart (is it in training mode?)")
+    require(apart == 0, "the same bits for the same clip", f"values {apart:.3g} apart (is it in training mode?)")
 
 
 def _several_threads(model: EmbeddingModel) -> None:
@@ -211,7 +212,7 @@ def _later_does_not_matter(model: EmbeddingModel) -> None:
     whole, part = _embed(model, clip, rate), _embed(model, clip[: round(part_seconds * rate)], rate)
     inner = int(np.searchsorted(part.times, part.duration_seconds - after))  # the others hear the end of the part
     apart = np.abs(whole.values[:inner] - part.values[:inner]).max(initial=0) / max(1.0, np.abs(part.values).max())
-    _require(apart <= CLOSE, "frames that do not depend on what comes later", f"values {apart:.3g} apart")
+    require(apart <= CLOSE, "frames that do not depend on what comes later", f"values {apart:.3g} apart")
 
 
 def _blocks_leave_no_trace(model: EmbeddingModel) -> None:
@@ -226,19 +227,19 @@ def _short(model: EmbeddingModel) -> None:
     for seconds in SHORT_SECONDS:
         found = _embed(model, _noise(seconds, model.card.sample_rate), model.card.sample_rate)
         kept = len(found) >= 1 and bool(np.isfinite(found.values).all())
-        _require(kept, f"finite frames for {seconds:g} s", f"{len(found)} frames")
+        require(kept, f"finite frames for {seconds:g} s", f"{len(found)} frames")
 
 
 def _one_sample(model: EmbeddingModel) -> None:
     for rate in (model.card.sample_rate, *RATES):
         found = _embed(model, np.ones(1, np.float32), rate)
-        _require(len(found) >= 1, f"a frame for one sample at {rate} Hz", "none")
+        require(len(found) >= 1, f"a frame for one sample at {rate} Hz", "none")
 
 
 def _silence(model: EmbeddingModel) -> None:
     rate = model.card.sample_rate
     found = _embed(model, np.zeros(round(_few_frames(model) * rate), np.float32), rate)
-    _require(bool(np.isfinite(found.values).all()), "finite values for silence", "NaN or infinite ones")
+    require(bool(np.isfinite(found.values).all()), "finite values for silence", "NaN or infinite ones")
 
 
 def _other_rates(model: EmbeddingModel) -> None:
@@ -246,7 +247,7 @@ def _other_rates(model: EmbeddingModel) -> None:
     frames = len(_embed(model, _noise(seconds, model.card.sample_rate), model.card.sample_rate))
     for rate in RATES:
         found = len(_embed(model, _noise(seconds, rate), rate))
-        _require(abs(found - frames) <= 1, f"{frames} frames, give or take one, at {rate} Hz", f"{found}")
+        require(abs(found - frames) <= 1, f"{frames} frames, give or take one, at {rate} Hz", f"{found}")
 
 
 def _times(model: EmbeddingModel) -> None:
@@ -259,18 +260,18 @@ def _require_times(model: EmbeddingModel, times: NDArray[np.float64], duration: 
     """Require times that lie on the card's grid, begin and end with the clip, as far as it is padded."""
     card, ends = model.card, f"times from {times[0]:g} to {times[-1]:g} s for {duration:g} s"
     if not card.hop_seconds:
-        _require(len(times) == 1 and 0 <= times[0] <= duration, "one frame within the clip", f"{len(times)}: {ends}")
+        require(len(times) == 1 and 0 <= times[0] <= duration, "one frame within the clip", f"{len(times)}: {ends}")
         return
     half, hop = card.window_seconds / 2, card.hop_seconds
     # HEAR modules give milliseconds as float32; times of ours are exact.
     off = np.abs(np.diff(times) - hop).max(initial=0)
-    _require(off <= (1e-3 if isinstance(model, HearModel) else 1e-9), f"a frame every {hop:g} s", f"{off:g} s off")
+    require(off <= (1e-3 if isinstance(model, HearModel) else 1e-9), f"a frame every {hop:g} s", f"{off:g} s off")
     # Zeros in front of a clip may move a frame's centre before it, as long as half of what it hears is sound.
-    _require(-half <= times[0] <= half + hop, f"the first frame from {-half:g} to {half + hop:g} s", ends)
+    require(-half <= times[0] <= half + hop, f"the first frame from {-half:g} to {half + hop:g} s", ends)
     latest = max(duration, card.window_seconds) + max(half, hop)
-    _require(times[-1] <= latest, f"the last frame not after {latest:g} s", ends)
+    require(times[-1] <= latest, f"the last frame not after {latest:g} s", ends)
     earliest = duration - 2 * half - hop
-    _require(times[-1] >= earliest, f"the last frame not before {earliest:g} s", ends)
+    require(times[-1] >= earliest, f"the last frame not before {earliest:g} s", ends)
 
 
 def _long(model: EmbeddingModel, seconds: float | None = None) -> None:
@@ -281,7 +282,7 @@ def _long(model: EmbeddingModel, seconds: float | None = None) -> None:
     sizes = np.diff([*range(0, round(length * rate), 10 * rate), round(length * rate)])
     with foreign_code(card.name, f"failed on {length:g} s", EarmarkError):
         found = model.embed_blocks((_noise(size / rate, rate, seed) for seed, size in enumerate(sizes)), rate)
-    _require(bool(np.isfinite(found.values).all()), "finite values", "NaN or infinite ones")
+    require(bool(np.isfinite(found.values).all()), "finite values", "NaN or infinite ones")
     _require_times(model, found.times, found.duration_seconds)
 
 
@@ -305,26 +306,26 @@ def _far_too_large(model: EmbeddingModel) -> None:
         found = _embed(model, clip, model.card.sample_rate)
     except AudioError:
         return
-    _require(bool(np.isfinite(found.values).all()), "an AudioError, or finite values", "NaN or infinite ones")
+    require(bool(np.isfinite(found.values).all()), "an AudioError, or finite values", "NaN or infinite ones")
 
 
 def _complete_card(model: EmbeddingModel) -> None:
     facts = asdict(model.card)
     may_be_empty = {"note", "weights_ids", "window_seconds", "hop_seconds"}
     missing = sorted(name for name, value in facts.items() if not value and name not in may_be_empty)
-    _require(not missing, "a complete card", f"nothing about {', '.join(missing)}")
-    _require(min(model.card.window_seconds, model.card.hop_seconds) >= 0, "no negative seconds", "some")
+    require(not missing, "a complete card", f"nothing about {', '.join(missing)}")
+    require(min(model.card.window_seconds, model.card.hop_seconds) >= 0, "no negative seconds", "some")
 
 
 def _stable_fingerprint(model: EmbeddingModel) -> None:
     one, other = model.fingerprint, model.fingerprint
-    _require(one == other and one.key == other.key, "the same fingerprint every time", "another one")
-    _require(one.card == model.card.name, f"the card's name {model.card.name} in the fingerprint", one.card)
-    _require(one.version == model.card.version, "the card's version in the fingerprint", str(one.version))
+    require(one == other and one.key == other.key, "the same fingerprint every time", "another one")
+    require(one.card == model.card.name, f"the card's name {model.card.name} in the fingerprint", one.card)
+    require(one.version == model.card.version, "the card's version in the fingerprint", str(one.version))
     digits = len(one.weights_sha256) == 64 and set(one.weights_sha256) <= set("0123456789abcdef")
-    _require(digits, "a SHA-256 of the weights in the fingerprint", repr(one.weights_sha256))
+    require(digits, "a SHA-256 of the weights in the fingerprint", repr(one.weights_sha256))
     hop = one.hop / model.card.sample_rate
-    _require(abs(hop - model.card.hop_seconds) <= 1 / model.card.sample_rate, "the card's hop", f"{hop:g} s")
+    require(abs(hop - model.card.hop_seconds) <= 1 / model.card.sample_rate, "the card's hop", f"{hop:g} s")
 
 
 CHECKS = (

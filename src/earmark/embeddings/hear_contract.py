@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from earmark.embeddings.contract import CLOSE, Check, ContractBroken
+from earmark.embeddings.contract import CLOSE, Check, ContractBroken, require
 from earmark.embeddings.hear_api import RATES, SCENE, TIMESTAMPS, described
 from earmark.embeddings.hear_module import HearModel
 from earmark.errors import EarmarkError
@@ -30,11 +30,6 @@ HOP_MS = 50.0
 IRREGULAR_MS = 1.0
 
 
-def _require(kept: bool, expected: str, found: str) -> None:
-    if not kept:
-        raise ContractBroken(expected, found)
-
-
 def _noise(model: HearModel, clips: int, seconds: float) -> torch.Tensor:
     import torch
 
@@ -48,7 +43,7 @@ def _frames(model: HearModel, audio: torch.Tensor) -> tuple[torch.Tensor, torch.
 
     given = model.module.run(TIMESTAMPS, audio)
     pair = isinstance(given, tuple | list) and len(given) == 2 and all(torch.is_tensor(each) for each in given)
-    _require(pair, "two tensors, embeddings and timestamps", described(given))
+    require(pair, "two tensors, embeddings and timestamps", described(given))
     values, stamps = given
     kept = (
         values.ndim == 3
@@ -56,13 +51,13 @@ def _frames(model: HearModel, audio: torch.Tensor) -> tuple[torch.Tensor, torch.
         and stamps.shape == values.shape[:2]
         and values.dtype == torch.float32
     )
-    _require(
+    require(
         kept,
         f"float32 embeddings ({len(audio)}, frames, {model.module.timestamp_size}) and timestamps "
         f"({len(audio)}, frames)",
         described(given),
     )
-    _require(bool(torch.isfinite(values).all() and torch.isfinite(stamps).all()), "finite numbers", "NaN or infinite")
+    require(bool(torch.isfinite(values).all() and torch.isfinite(stamps).all()), "finite numbers", "NaN or infinite")
     return values, stamps
 
 
@@ -78,7 +73,7 @@ def _of_each_length(model: HearModel) -> list[tuple[float, list[float]]]:
 
 def _rate(model: HearModel) -> None:
     expected = f"a sample_rate of {', '.join(map(str, RATES))}"
-    _require(model.module.sample_rate in RATES, expected, str(model.module.sample_rate))
+    require(model.module.sample_rate in RATES, expected, str(model.module.sample_rate))
 
 
 def _timestamp_shapes(model: HearModel) -> None:
@@ -91,29 +86,29 @@ def _regular(model: HearModel) -> None:
         if steps:
             mean = sum(steps) / len(steps)
             off = max(abs(step - mean) for step in steps)
-            _require(off <= IRREGULAR_MS, f"steps within {IRREGULAR_MS:g} ms of their mean", f"one {off:.3g} ms off")
-            _require(min(steps) > 0, "increasing timestamps", f"a step of {min(steps):g} ms in {length:g} ms")
+            require(off <= IRREGULAR_MS, f"steps within {IRREGULAR_MS:g} ms of their mean", f"one {off:.3g} ms off")
+            require(min(steps) > 0, "increasing timestamps", f"a step of {min(steps):g} ms in {length:g} ms")
 
 
 def _within(model: HearModel) -> None:
     for length, stamps in _of_each_length(model):
-        _require(stamps[-1] <= length, f"no timestamp after the {length:g} ms of the clip", f"{stamps[-1]:g} ms")
-        _require(stamps[0] >= 0, "no timestamp before the clip", f"{stamps[0]:g} ms")
+        require(stamps[-1] <= length, f"no timestamp after the {length:g} ms of the clip", f"{stamps[-1]:g} ms")
+        require(stamps[0] >= 0, "no timestamp before the clip", f"{stamps[0]:g} ms")
 
 
 def _short_hop(model: HearModel) -> None:
     for _, stamps in _of_each_length(model):
         hop = (stamps[-1] - stamps[0]) / max(1, len(stamps) - 1)
-        _require(hop <= HOP_MS + IRREGULAR_MS, f"a hop of {HOP_MS:g} ms or less, as HEAR advises", f"{hop:g} ms")
+        require(hop <= HOP_MS + IRREGULAR_MS, f"a hop of {HOP_MS:g} ms or less, as HEAR advises", f"{hop:g} ms")
 
 
 def _covering(model: HearModel) -> None:
     for length, stamps in _of_each_length(model):
         if len(stamps) > 1:
             hop = (stamps[-1] - stamps[0]) / (len(stamps) - 1)
-            _require(stamps[0] <= hop, f"the first timestamp within a hop of {hop:g} ms", f"{stamps[0]:g} ms")
+            require(stamps[0] <= hop, f"the first timestamp within a hop of {hop:g} ms", f"{stamps[0]:g} ms")
             last = length - max(hop, HOP_MS)
-            _require(stamps[-1] >= last, f"the last timestamp not before {last:g} ms", f"{stamps[-1]:g} ms")
+            require(stamps[-1] >= last, f"the last timestamp not before {last:g} ms", f"{stamps[-1]:g} ms")
 
 
 def _scenes(model: HearModel) -> None:
@@ -122,20 +117,20 @@ def _scenes(model: HearModel) -> None:
     given = model.module.run(SCENE, _noise(model, 4, SCENE_SECONDS))
     shape = (4, model.module.scene_size)
     kept = torch.is_tensor(given) and given.shape == shape and given.dtype == torch.float32
-    _require(kept, f"a float32 tensor of shape {shape}", described(given))
-    _require(bool(torch.isfinite(given).all()), "finite numbers", "NaN or infinite ones")
+    require(kept, f"a float32 tensor of shape {shape}", described(given))
+    require(bool(torch.isfinite(given).all()), "finite numbers", "NaN or infinite ones")
 
 
 def _stamp_type(model: HearModel) -> None:
     import torch
 
     _, stamps = _frames(model, _noise(model, 2, CLIP_SECONDS[0]))
-    _require(stamps.dtype == torch.float32, "float32 timestamps, as HEAR advises", str(stamps.dtype))
+    require(stamps.dtype == torch.float32, "float32 timestamps, as HEAR advises", str(stamps.dtype))
 
 
 def _equal_stamps(model: HearModel) -> None:
     _, stamps = _frames(model, _noise(model, 3, CLIP_SECONDS[1]))
-    _require(bool((stamps == stamps[:1]).all()), "the same timestamps for every clip of a batch", "others")
+    require(bool((stamps == stamps[:1]).all()), "the same timestamps for every clip of a batch", "others")
 
 
 def _batch_invariance(model: HearModel) -> None:
@@ -145,7 +140,7 @@ def _batch_invariance(model: HearModel) -> None:
     for function in (TIMESTAMPS, SCENE):
         one, all_of_them = (_values(model.module.run(function, each)) for each in (alone, together))
         apart = float((one[0] - all_of_them[1]).abs().max() / max(1.0, float(one.abs().max())))
-        _require(apart <= 10 * CLOSE, f"{function} to be the same with others in the batch", f"{apart:.3g} apart")
+        require(apart <= 10 * CLOSE, f"{function} to be the same with others in the batch", f"{apart:.3g} apart")
 
 
 def _same_bits(model: HearModel) -> None:
@@ -153,9 +148,9 @@ def _same_bits(model: HearModel) -> None:
     before = audio.clone()
     for function in (TIMESTAMPS, SCENE):
         one, other = (_values(model.module.run(function, audio)) for _ in range(2))
-        _require(bool((audio == before).all()), "audio that is left as it is", f"{function} changed it in place")
+        require(bool((audio == before).all()), "audio that is left as it is", f"{function} changed it in place")
         apart = float((one - other).abs().max())
-        _require(apart == 0, f"the same bits from {function} for the same clips", f"values {apart:.3g} apart")
+        require(apart == 0, f"the same bits from {function} for the same clips", f"values {apart:.3g} apart")
 
 
 def _values(given: Any) -> Any:
@@ -165,11 +160,11 @@ def _values(given: Any) -> Any:
 def _stays_in_evaluation(model: HearModel) -> None:
     model.module.run(TIMESTAMPS, _noise(model, 1, CLIP_SECONDS[0]))
     training = [name or "the model" for name, part in model.module.model.named_modules() if part.training]
-    _require(not training, "evaluation mode throughout", f"training mode of {', '.join(training[:3])}")
+    require(not training, "evaluation mode throughout", f"training mode of {', '.join(training[:3])}")
 
 
 def _comes_in_evaluation(model: HearModel) -> None:
-    _require(
+    require(
         not model.module.came_in_training,
         "a model in evaluation mode from load_model (earmark sets it, HEAR's evaluation kit does not)",
         "training mode",
@@ -178,7 +173,7 @@ def _comes_in_evaluation(model: HearModel) -> None:
 
 def _same_again(model: HearModel) -> None:
     one, other = model.fingerprint, model.reloaded().fingerprint
-    _require(one.weights_sha256 == other.weights_sha256, "the same weights from load_model every time", "other ones")
+    require(one.weights_sha256 == other.weights_sha256, "the same weights from load_model every time", "other ones")
 
 
 def _very_short(model: HearModel) -> None:

@@ -38,7 +38,7 @@ from earmark.embeddings.convolutional import (
     receptive_field,
     zero_ended,
 )
-from earmark.embeddings.layers import steps_of
+from earmark.embeddings.layers import layered, steps_of
 from earmark.embeddings.model import Heard
 from earmark.embeddings.modules import convolution
 from earmark.errors import SettingsError
@@ -153,9 +153,7 @@ class Kumar(ConvolutionalModel):
     ) -> None:
         card = options.spelled(CARD, OPTIONS, layers=layers, padding=padding, resampler=resampler, runtime=runtime)
         super().__init__(
-            replace(
-                card, dimension=sum(CHANNELS[name] for name in layers) or CARD.dimension, padding=PADDINGS[padding]
-            ),
+            replace(layered(card, CHANNELS, layers), padding=PADDINGS[padding]),
             GRID,
             {
                 "fft_size": FFT_SIZE,

@@ -20,7 +20,7 @@ import numpy as np
 
 from earmark.audio import FrameGrid, mel_bank, stft_magnitude, window_decibels
 from earmark.embeddings import options
-from earmark.embeddings.layers import stages_of
+from earmark.embeddings.layers import layered, stages_of
 from earmark.embeddings.modules import channels_last, convolution, loaded
 from earmark.embeddings.network_model import FramedModel
 from earmark.errors import SettingsError
@@ -104,12 +104,15 @@ class L3Model(FramedModel):
         rate = card.sample_rate
         if (step := int(hop * rate)) < 1:
             raise SettingsError(f"the hop of {hop:g} s is shorter than a sample at {rate} Hz. Lengthen it.")
-        dimension = sum(each for name, each in zip(LAYERS, channels, strict=True) if name in layers)
         card = options.spelled(
             card, OPTIONS, hop=hop, center=center, layers=layers, resampler=resampler, runtime=runtime
         )
         super().__init__(
-            replace(card, hop_seconds=step / rate, dimension=dimension or card.dimension, padding=PADDING[center]),
+            replace(
+                layered(card, dict(zip(LAYERS, channels, strict=True)), layers),
+                hop_seconds=step / rate,
+                padding=PADDING[center],
+            ),
             FrameGrid(rate, window=rate, hop=step, lead=rate // 2 if center else 0),
             {**front_end_facts, "layers": "+".join(layers)},
             tensors=tensors,
@@ -137,8 +140,7 @@ class L3Model(FramedModel):
         ndarray of shape (frames, 1, bands, steps), float32
             Decibels from -80 to 0.
         """
-        cut = np.lib.stride_tricks.sliding_window_view(samples, self.grid.window)[:: self.grid.hop][:frames]
-        return self.decibels(cut)[:, np.newaxis]
+        return self.decibels(self.grid.cut(samples, frames))[:, np.newaxis]
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `l3_network`."""

@@ -8,15 +8,32 @@ over time and frequency within the frame, one behind the other. In networks with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from earmark.embeddings.card import EmbeddingCard
     from earmark.embeddings.convolutional import Cell
 
-__all__ = ["stages_of", "steps_of"]
+__all__ = ["layered", "stages_of", "steps_of"]
+
+
+def layered(card: EmbeddingCard, sizes: Mapping[str, int], layers: Sequence[str]) -> EmbeddingCard:
+    """Return the card with as many values as some layers have; as it is, if none are asked for.
+
+    Parameters
+    ----------
+    card : EmbeddingCard
+        Of the model.
+    sizes : mapping of str to int
+        Values, or channels, of each layer that may be asked for.
+    layers : sequence of str
+        Those that are.
+    """
+    return replace(card, dimension=sum(sizes[name] for name in layers)) if layers else card
 
 
 def stages_of(stages: Mapping[str, nn.Module], layers: Sequence[str] = ()) -> nn.Module:

@@ -24,8 +24,15 @@ import numpy as np
 from earmark.audio import FrameGrid, decibels, mel_bank, reflected, stft_magnitude
 from earmark.embeddings import options
 from earmark.embeddings.card import EmbeddingCard, Registration
-from earmark.embeddings.convolutional import ConvolutionalModel, Reach, steps_in_blocks, zero_ended
-from earmark.embeddings.layers import stages_of
+from earmark.embeddings.convolutional import (
+    ConvolutionalModel,
+    Reach,
+    Sliding,
+    receptive_field,
+    steps_in_blocks,
+    zero_ended,
+)
+from earmark.embeddings.layers import layered, stages_of
 from earmark.embeddings.modules import applied, convolution, loaded
 from earmark.embeddings.network_model import FramedModel, NetworkModel
 from earmark.errors import SettingsError
@@ -75,14 +82,14 @@ CARD = EmbeddingCard(
 
 
 def _reach() -> Reach:
-    """Work out from which row to which a step reaches, from the last block back to the spectrogram."""
-    first = last = 0
-    stride = 1
-    for block in reversed(BLOCKS):
-        if block in HALVED_AFTER:
-            first, last, stride = 2 * first, 2 * last + 1, 2 * stride
-        first, last = first - 2, last + 2  # two convolutions of width three
-    return Reach(stride, before=-(first // stride) * stride, after=last + 1)
+    """Which rows of the spectrogram a step hears: those that its receptive field has, blocks beginning at steps."""
+    halved = (Sliding(2, stride=2),)
+    field = receptive_field(
+        sliding
+        for block in BLOCKS
+        for sliding in (*(Sliding(3, padding=1),) * 2, *(halved if block in HALVED_AFTER else ()))
+    )
+    return Reach(field.stride, -(-field.lead // field.stride) * field.stride, field.width - field.lead)
 
 
 REACH = _reach()
@@ -189,14 +196,9 @@ class SlidingCnn14(FramedModel):
         card = options.spelled(
             CARD, OPTIONS, window=window, hop=hop, layers=layers, resampler=resampler, runtime=runtime
         )
-        grid, dimension = _sliding_grid(window, hop), sum(LAYER_SIZES[name] for name in layers)
+        grid = _sliding_grid(window, hop)
         super().__init__(
-            replace(
-                card,
-                window_seconds=grid.window / RATE,
-                hop_seconds=grid.hop / RATE,
-                dimension=dimension or CARD.dimension,
-            ),
+            replace(layered(card, LAYER_SIZES, layers), window_seconds=grid.window / RATE, hop_seconds=grid.hop / RATE),
             grid,
             FRONT_END_FACTS | {"layers": "+".join(layers)},
             tensors=tensors,
@@ -220,8 +222,8 @@ class SlidingCnn14(FramedModel):
         ndarray of shape (frames, 1 + window // 320, 64), float32
             In decibels.
         """
-        cut = np.lib.stride_tricks.sliding_window_view(samples, self.grid.window)[:: self.grid.hop][:frames]
-        return mel_decibels(np.pad(cut, ((0, 0), (FFT_SIZE // 2, FFT_SIZE // 2)), mode="reflect"))
+        margins = ((0, 0), (FFT_SIZE // 2, FFT_SIZE // 2))
+        return mel_decibels(np.pad(self.grid.cut(samples, frames), margins, mode="reflect"))
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `cnn14_stages`."""
