@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint benchmarks clean
+.PHONY: help demo test lint bench clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,9 +24,12 @@ lint: .venv/installed  ## Check style, types and the order of the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmarks: .venv/installed  ## Measure what the documentation claims
-	$(BIN)/python benchmarks/main_job.py  # needs ESC-10 and CWRU, see the script
+bench: .venv/installed  ## Measure what the documentation claims, and render docs/benchmarks.md
+	$(BIN)/python benchmarks/extraction.py  # needs ESC-10, see the script
 	$(BIN)/python benchmarks/cross_validation.py
+	$(BIN)/python benchmarks/dense_nets.py
+	$(BIN)/python benchmarks/main_job.py  # needs ESC-10 and CWRU, see the script
+	$(BIN)/python benchmarks/render.py
 
 clean:  ## Remove the environment and what tests left
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earmark.audio.mel import audioset_mel_bank, mel_bank
+from earmark.audio.mel import BandedBank, audioset_mel_bank, banded_mel_bank, mel_bank
 from earmark.errors import SettingsError
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "front_end_golden.npz")
@@ -51,3 +51,37 @@ def test_banks_are_shared_and_cannot_be_written_to():
 def test_unknown_scales_are_refused_with_the_known_ones_named():
     with pytest.raises(SettingsError, match=r"'bark'.*slaney, htk"):
         mel_bank(44100, 1024, 128, 0, 22050, "bark")
+
+
+# ---- banks in blocks
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "bank",
+    [
+        mel_bank(48000, 2048, 256, 0, 24000, "htk"),  # two of its bands hear nothing
+        mel_bank(32000, 1024, 64, 50, 14000),  # and here nobody hears the bins at both ends
+        audioset_mel_bank(),
+        mel_bank(16000, 256, 20, 0, 8000),  # the last block is not full
+        np.pad(mel_bank(16000, 256, 20, 0, 8000), ((0, 0), (20, 0))),  # a whole block that hears nothing
+    ],
+    ids=["openl3", "panns", "audioset", "twenty bands", "deaf block"],
+)
+def test_multiplying_by_a_bank_in_blocks_is_multiplying_by_the_bank(bank, dtype):
+    bank = bank.astype(dtype)
+    spectra = np.random.default_rng(0).uniform(0, 1, (2, 7, len(bank))).astype(dtype)
+    ours, dense = spectra @ BandedBank(bank), spectra @ bank
+    assert ours.dtype == dtype
+    assert ours.shape == dense.shape
+    np.testing.assert_allclose(ours, dense, rtol=20 * np.finfo(dtype).eps)  # sums of positive values
+
+
+@pytest.mark.parametrize("bins", [128, 130, 258])
+def test_a_bank_in_blocks_refuses_spectra_of_another_transform(bins):
+    with pytest.raises(ValueError, match="reshape"):
+        np.ones((3, bins), np.float32) @ BandedBank(mel_bank(16000, 256, 20, 0, 8000))
+
+
+def test_banks_in_blocks_are_made_once():
+    assert banded_mel_bank(44100, 1024, 128, 0, 22050) is banded_mel_bank(44100, 1024, 128, 0, 22050)

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from earmark.audio.mel import audioset_mel_bank, mel_bank
-from earmark.audio.spectrogram import decibels, log_mel, reflected, stft_magnitude, window_decibels
+from earmark.audio.spectrogram import (
+    CHUNK_SAMPLES,
+    decibels,
+    in_chunks,
+    log_mel,
+    reflected,
+    stft_magnitude,
+    stft_power,
+    window_decibels,
+)
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "front_end_golden.npz")
 
@@ -97,6 +106,14 @@ def test_leading_axes_change_no_bit_and_precision_is_that_of_the_samples(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_powers_are_the_squares_of_magnitudes(dtype):
+    clips = noise(2, 2000, dtype=dtype)
+    powers = stft_power(clips, 256, 100, 256)
+    assert powers.dtype == dtype
+    np.testing.assert_array_equal(powers, stft_magnitude(clips, 256, 100, 256) ** 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_decibels_are_ten_decimal_logarithms_from_the_least_value_on(dtype):
     values = np.array([0, 1e-12, 1e-10, 1e-5, 1, 100], dtype)
     before = values.copy()
@@ -114,6 +131,27 @@ def test_every_window_has_its_own_loudest_value_at_zero_and_its_floor():
 
 def test_a_silent_window_looks_loud_everywhere_as_in_the_reference():
     assert not window_decibels(np.zeros((2, 4, 5), np.float32)).any()
+
+
+# ---- few windows at a time
+
+
+@pytest.mark.parametrize(
+    ("frames", "samples", "most"),
+    [(5, CHUNK_SAMPLES + 1, 1), (5, CHUNK_SAMPLES, 1), (7, CHUNK_SAMPLES // 3, 3), (2, CHUNK_SAMPLES // 3, 2)],
+)
+def test_windows_are_transformed_few_at_a_time_and_stand_in_their_order(frames, samples, most):
+    windows = np.arange(frames, dtype=np.float32)[:, np.newaxis] + np.zeros(samples, np.float32)
+    seen = []
+
+    def transform(few):
+        seen.append(len(few))
+        return few[:, :6].reshape(len(few), 2, 3).transpose(0, 2, 1)
+
+    rows = in_chunks(transform, windows)
+    assert (sum(seen), max(seen)) == (frames, most)
+    assert rows.flags.c_contiguous
+    np.testing.assert_array_equal(rows, transform(windows))
 
 
 # ---- reflection of streams

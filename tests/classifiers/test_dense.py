@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from earmark.classifiers import DenseNet
-from earmark.classifiers.training import ADAM_EPSILON, Schedule, _gate, train
+from earmark.classifiers.stacked import ADAM_EPSILON, as_layers, draw_kept, fresh_parameters
+from earmark.classifiers.training import Schedule, TrainingSet, train
 from earmark.errors import SettingsError
 
 
@@ -24,11 +25,17 @@ def same_bits(one, other):
     )
 
 
+def task(y, weights=None, seed=0, members=None, scaling=None):
+    members = np.arange(len(y)) if members is None else members
+    weights = np.ones(len(y)) if weights is None else weights
+    return TrainingSet(members, np.unique(y), np.asarray(y), weights, seed, scaling)
+
+
 def fresh_weights(sizes, seed):
     """The net before training: no step of a step size this small can change a float32 weight."""
     X = np.zeros((1, sizes[0]), dtype=np.float32)
     schedule = Schedule(dropout=0.0, learning_rate=1e-30, batch_size=1, epochs=1)
-    return train(X, np.array([0]), np.array([1.0]), sizes, schedule, seed)
+    return train(X, [task(np.array([0]), seed=seed)], sizes, schedule)[0]
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (9, 5)])
@@ -37,7 +44,7 @@ def test_a_step_is_that_of_autograd_and_torch_adam(hidden):
     weights = np.random.default_rng(1).uniform(0.2, 3.0, 32)
     sizes = [24, *hidden, 4]
     schedule = Schedule(dropout=0.0, learning_rate=1e-2, batch_size=32, epochs=1)
-    ours = train(X, y, weights, sizes, schedule, seed=5)
+    [ours] = train(X, [task(y, weights, seed=5)], sizes, schedule)
 
     parameters = [
         torch.from_numpy(array).double().requires_grad_() for layer in fresh_weights(sizes, 5) for array in layer
@@ -58,7 +65,7 @@ def test_a_step_is_that_of_autograd_and_torch_adam(hidden):
 def test_many_steps_stay_with_torch_adam():
     X, y = frames(rows=40)
     sizes, schedule = [24, 6, 4], Schedule(dropout=0.0, learning_rate=1e-3, batch_size=40, epochs=30)
-    ours = train(X, y, np.ones(40), sizes, schedule, seed=2)
+    [ours] = train(X, [task(y, seed=2)], sizes, schedule)
     parameters = [
         torch.from_numpy(array).double().requires_grad_() for layer in fresh_weights(sizes, 2) for array in layer
     ]
@@ -82,20 +89,45 @@ def test_fresh_weights_are_glorot_uniform_and_biases_zero():
 
 
 @pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
-def test_dropout_drops_its_share_and_keeps_the_mean(dropout):
-    generator = torch.Generator().manual_seed(0)
-    gate = _gate(torch.ones(501, 333), dropout, generator)
-    assert (gate == 0).float().mean().item() == pytest.approx(dropout, abs=0.005)
-    assert gate.mean().item() == pytest.approx(1.0, abs=0.03)
-    assert gate.unique().numel() == 2
-    rows, columns = gate.mean(dim=1), gate.mean(dim=0)  # no stripes: shares vary as for independent draws
-    assert rows.std().item() == pytest.approx((dropout / (1 - dropout) / 333) ** 0.5, rel=0.15)
-    assert columns.std().item() == pytest.approx((dropout / (1 - dropout) / 501) ** 0.5, rel=0.15)
+def test_dropout_drops_its_share_of_every_row_and_unit(dropout):
+    [kept] = draw_kept(torch.full((1, 501, 333), torch.nan), [501], dropout, [torch.Generator().manual_seed(0)])
+    assert kept.unique().tolist() == [0, 1]
+    assert (kept == 0).float().mean().item() == pytest.approx(dropout, abs=0.005)
+    rows, units = kept.mean(dim=1), kept.mean(dim=0)  # no stripes: shares vary as for independent draws
+    assert rows.std().item() == pytest.approx((dropout * (1 - dropout) / 333) ** 0.5, rel=0.15)
+    assert units.std().item() == pytest.approx((dropout * (1 - dropout) / 501) ** 0.5, rel=0.15)
 
 
-def test_units_below_zero_are_gated_off():
-    gate = _gate(torch.tensor([[-1.0, 0.0, 2.0]]), 0.0, torch.Generator())
-    assert gate.tolist() == [[0.0, 0.0, 1.0]]
+def test_the_units_a_net_drops_do_not_depend_on_the_nets_beside_it():
+    def generators():
+        return [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+
+    together = draw_kept(torch.empty(2, 7, 5), [7, 4], 0.5, generators())
+    for one, count, generator in zip(together, [7, 4], generators(), strict=True):
+        assert torch.equal(one[:count], draw_kept(torch.empty(1, count, 5), [count], 0.5, [generator])[0])
+
+
+@pytest.mark.parametrize("dropout", [0.1, 0.5])
+def test_dropped_units_take_no_part_and_the_others_are_scaled_up(dropout):
+    X, y = frames(rows=32)
+    sizes, schedule = [24, 9, 5, 4], Schedule(dropout, learning_rate=1e-2, batch_size=32, epochs=1)
+    [ours] = train(X, [task(y, seed=5)], sizes, schedule)
+
+    generator = torch.Generator().manual_seed(5)
+    start = fresh_parameters(sizes, generator)
+    order = torch.randperm(32, generator=generator)
+    kept = [draw_kept(torch.empty(1, 32, units), [32], dropout, [generator])[0].double() for units in sizes[1:-1]]
+    parameters = [part.double()[0].requires_grad_() for layer in as_layers(start[None], sizes) for part in layer]
+    values = torch.from_numpy(X).double()[order]
+    for index in range(2):
+        values = torch.relu(values @ parameters[2 * index].T + parameters[2 * index + 1])
+        values = values * kept[index] / (1 - dropout)
+    logits = values @ parameters[4].T + parameters[5]
+    torch.nn.functional.cross_entropy(logits, torch.from_numpy(y)[order]).backward()
+    torch.optim.Adam(parameters, lr=1e-2, eps=ADAM_EPSILON / (1 - 0.999) ** 0.5).step()
+    for index, (weight, bias) in enumerate(ours):
+        assert np.allclose(weight, parameters[2 * index].detach().numpy().T, atol=2e-6)
+        assert np.allclose(bias, parameters[2 * index + 1].detach().numpy(), atol=2e-6)
 
 
 def test_the_same_seed_gives_the_same_net_and_another_seed_another():

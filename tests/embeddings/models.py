@@ -49,12 +49,12 @@ def tensors_of(weights_id: str, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def made(name: str, **options: object) -> EmbeddingModel:
-    """A model with weights made on the spot."""
+    """A model with weights made on the spot, run by the reference, which needs no conversion."""
     registration = REGISTRATIONS[name]
     found = {}
     for weights_id in registration.card.weights_ids:
         found |= tensors_of(weights_id)
-    return registration.load(tensors=found, **options)
+    return registration.load(tensors=found, **({"runtime": "torch"} | options))
 
 
 #: How each model of the registry is made; YAMNet has its real weights (needs the fixture `yamnet_weights`).

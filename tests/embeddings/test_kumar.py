@@ -193,7 +193,7 @@ def test_layers_are_averaged_over_bands_and_spectrogram_frames(model):
             under = activations[:, 64 * step // stride : (64 * step + 128) // stride]
             expected = activations[:, step] if name == "layer18" else under.mean(axis=1)
             ours = embedded[step, at : at + CHANNELS[name]]
-            np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=3e-5, err_msg=name)
         at += CHANNELS[name]
     assert at == embedded.shape[1]
 

@@ -146,6 +146,6 @@ def test_options_stand_in_the_name_and_change_the_fingerprint(tensors):
     named = load_embedding("openl3-music-mel256-512:frontend=0.4:hop=0.5").card
     assert (named.name, named.hop_seconds) == ("openl3-music-mel256-512:frontend=0.4:hop=0.5", 0.5)
     ways = [{}, {"frontend": "0.4"}, {"hop": 0.5}, {"center": False}, {"resampler": "resampy-0.2"}]
-    ways += [{"layers": ("conv3",)}, {"runtime": "openvino"}]
+    ways += [{"layers": ("conv3",)}, {"runtime": "torch"}, {"runtime": "openvino-bfloat16"}]
     keys = {OpenL3(variant, tensors=tensors, **way).fingerprint.key for way in ways}
     assert len(keys) == len(ways)

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark import list_embeddings, load_embedding
-from earmark.embeddings import embedding_options
+from earmark.embeddings import embedding_options, on_runtime
 from earmark.embeddings.options import flag, hop, layers, spelled, split_name
 from earmark.errors import SettingsError
+from earmark.runtime import RUNTIMES
 
 OPENL3 = "openl3-music-mel256-512"
 OPTIONS = {"center": flag(True, "centred"), "hop": hop(0.48), "layers": layers(["conv1", "conv2", "conv3"])}
@@ -25,7 +26,7 @@ def name_of(name, **options):
         ("yamnet:hop = 0.5 ", "yamnet:hop=0.5"),
         ("yamnet : Hop=0.5", "yamnet:hop=0.5"),
         ("yamnet:hop=0.48", "yamnet"),
-        ("yamnet:runtime=torch:hop=0.480", "yamnet"),
+        ("yamnet:runtime=openvino:hop=0.480", "yamnet"),
         ("soundnet-conv5:layers=conv5+conv3", "soundnet-conv5:layers=conv3+conv5"),
         ("soundnet-conv5:layers=conv5 + conv3", "soundnet-conv5:layers=conv3+conv5"),
         (f"{OPENL3}:hop=0.5:frontend=0.4:center=FALSE", f"{OPENL3}:center=false:frontend=0.4:hop=0.5"),
@@ -98,7 +99,7 @@ def test_words_may_come_as_numbers_and_are_quoted_in_errors():
         ("soundnet-conv5:layers=conv3,conv5", r"joined by \+, not by commas: conv3\+conv5"),
         ("soundnet-conv5:layers=conv3+conv9", r"one or more of 'conv1', .*, joined by \+; got 'conv3\+conv9'"),
         ("soundnet-conv5:layers=conv3+conv3", r"names no layer twice"),
-        ("yamnet:runtime=x", r"one of 'torch', 'openvino'; got 'x'"),
+        ("yamnet:runtime=x", r"one of 'openvino', 'openvino-bfloat16', 'torch', 'cuda', 'cuda-bfloat16'; got 'x'"),
         ("openl3-env-linear-512:center=x", r"is true or false; got 'x'"),
     ],
 )
@@ -109,7 +110,7 @@ def test_what_is_wrong_with_an_option_is_said_with_what_to_write(name, says):
 
 def test_options_know_the_words_that_they_take():
     options = embedding_options("soundnet-conv5")
-    assert options["runtime"].words == ("torch", "openvino")
+    assert options["runtime"].words == tuple(RUNTIMES)
     assert "conv5" in options["layers"].words
     assert embedding_options("yamnet")["hop"].words == ()
 
@@ -118,3 +119,22 @@ def test_options_know_the_words_that_they_take():
 def test_layers_that_are_none_are_refused_whatever_they_are(value):
     with pytest.raises(SettingsError, match="is one or more of 'conv1'"):
         load_embedding("soundnet-conv5", layers=value)
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime", "expected"),
+    [
+        ("yamnet", "openvino", "yamnet"),
+        ("yamnet", "torch", "yamnet:runtime=torch"),
+        ("yamnet:hop=0.24", "torch", "yamnet:hop=0.24:runtime=torch"),
+        ("yamnet:runtime=openvino", "torch", "yamnet:runtime=openvino"),
+        ("hear:some.module", "openvino", "hear:some.module"),
+    ],
+)
+def test_a_runtime_is_taken_unless_the_name_has_one(name, runtime, expected):
+    assert on_runtime(name, runtime) == expected
+
+
+def test_models_that_run_in_their_own_way_refuse_a_runtime():
+    with pytest.raises(SettingsError, match="in its own way"):
+        on_runtime("hear:some.module", "torch")

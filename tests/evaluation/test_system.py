@@ -67,7 +67,7 @@ def test_validation_rows_do_not_enter_scaling_or_classifier():
     far, far_labels = clips(seed=2, distance=50.0)
     plain, held = (
         System("svm", "late").fit(frames, labels),
-        System("svm", "late").fit(frames, labels, (far, far_labels)),
+        System("svm", "late").fit(frames, labels).calibrate(far, far_labels),
     )
     assert np.array_equal(plain.minimum, held.minimum)
     assert np.array_equal(plain.scale, held.scale)
@@ -162,7 +162,7 @@ def test_validation_clips_give_a_support_vector_machine_platt_scaling():
     frames, labels = clips(distance=2.0)
     held, held_labels = clips(count=20, seed=1, distance=2.0)
     plain = System("svm", "late").fit(frames, labels)
-    scaled_by_platt = System("svm", "late").fit(frames, labels, (held, held_labels))
+    scaled_by_platt = System("svm", "late").fit(frames, labels).calibrate(held, held_labels)
     assert plain.platt is None
     assert scaled_by_platt.platt is not None
     assert scaled_by_platt.platt.slopes.shape == (3,)
@@ -177,7 +177,7 @@ def test_validation_clips_give_a_support_vector_machine_platt_scaling():
 
 def test_dense_nets_take_no_notice_of_validation_clips():
     frames, labels = clips(count=2)
-    system = System("d128", "early", seed=1).fit(pool(frames, "early"), labels, (pool(frames, "early"), labels))
+    system = System("d128", "early", seed=1).fit(pool(frames, "early"), labels).calibrate(pool(frames, "early"), labels)
     assert system.platt is None
     assert np.allclose(system.likelihoods(pool(frames, "early")).sum(axis=1), 1)
 
@@ -187,12 +187,11 @@ def test_classes_are_of_the_type_of_the_labels(classifier):
     frames, labels = clips(count=4)
     numbers = np.unique(labels, return_inverse=True)[1] + 10
     rows = pool(frames, "early")
-    system = System(classifier, "early").fit(rows, numbers, (rows, numbers))
+    system = System(classifier, "early").fit(rows, numbers).calibrate(rows, numbers)
     assert system.classes.dtype == numbers.dtype
     assert system.classes.tolist() == [10, 11, 12]
-    assert np.array_equal(
-        system.likelihoods(rows), System(classifier, "early").fit(rows, labels, (rows, labels)).likelihoods(rows)
-    )
+    named = System(classifier, "early").fit(rows, labels).calibrate(rows, labels)
+    assert np.array_equal(system.likelihoods(rows), named.likelihoods(rows))
 
 
 # Names and parts

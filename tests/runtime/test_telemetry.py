@@ -28,7 +28,7 @@ sys.addaudithook(watch)
 EARMARK = """
 from earmark.runtime import OpenVinoNetwork
 import numpy as np
-network = OpenVinoNetwork(torch.nn.Linear(3, 2), (3,))
+network = OpenVinoNetwork(lambda: torch.nn.Linear(3, 2), (3,))
 assert network(np.ones((5, 3), np.float32)).shape == (5, 2)
 """
 OPENVINO = """
@@ -76,4 +76,4 @@ def test_openvino_that_is_missing_is_asked_for(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(SettingsError, match="pip install openvino, or choose the runtime torch"):
-        OpenVinoNetwork(torch.nn.Linear(3, 2), (3,))
+        OpenVinoNetwork(lambda: torch.nn.Linear(3, 2), (3,))

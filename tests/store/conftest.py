@@ -29,10 +29,12 @@ def store(tmp_path, model) -> EmbeddingStore:
 def run_python():
     """Run Python code in a process of its own and return what it prints."""
 
+    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+
     def run(code: str, *arguments) -> str:
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(HERE)},
+            env={**os.environ, "PYTHONPATH": path},
             capture_output=True,
             text=True,
             timeout=60,

@@ -42,7 +42,7 @@ class SmallModel(FramedModel):
     def __init__(self, seed: int = 0, seconds_a_clip: float = 0.0) -> None:
         matrix = np.random.default_rng(seed).normal(size=(2000, 8)).astype(np.float32)
         grid = FrameGrid(sample_rate=8000, window=2000, hop=1000)
-        super().__init__(CARD, grid, {"cut": "plain"}, tensors={"matrix": matrix})
+        super().__init__(CARD, grid, {"cut": "plain"}, tensors={"matrix": matrix}, runtime="torch")
         self.seconds_a_clip = seconds_a_clip
 
     def front_end(self, samples, frames):

@@ -33,7 +33,7 @@ def without_frames(shard):
 
 def numbers_for_frames(shard):
     table = pq.read_table(shard)
-    pq.write_table(table.set_column(6, "frames", pa.array(range(len(table)))), shard)
+    pq.write_table(table.set_column(7, "frames", pa.array(range(len(table)))), shard)
 
 
 DAMAGES = {

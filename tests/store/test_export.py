@@ -87,7 +87,7 @@ def test_the_parquet_file_has_a_row_for_each_recording_in_their_order(store, emb
     sha256 = embedded(*(f"{number}.wav" for number in range(3)))
     file = export_parquet(store, sha256, tmp_path / "out")
     table = pd.read_parquet(file)
-    assert list(table) == ["path", "times", "frames"]
+    assert list(table) == ["path", "first_frame", "times", "frames"]
     assert table["path"].tolist() == [str(path) for path in sha256]
     for row, digest in zip(table.itertuples(), sha256.values(), strict=True):
         np.testing.assert_array_equal(np.stack(row.frames), store.read([digest]).values)

@@ -81,7 +81,8 @@ def test_what_is_stored_is_what_the_model_gives(store, model, paths):
     done = embed_clips(paths, model, store)
     for path in paths:
         alone = model.embed_file(path)
-        np.testing.assert_array_equal(store.read([done.sha256[path]]).values, alone.values)
+        # Frames of several clips ride in a batch: linear algebra adds up in another order.
+        np.testing.assert_allclose(store.read([done.sha256[path]]).values, alone.values, rtol=1e-5, atol=1e-5)
         np.testing.assert_array_equal(store.times([done.sha256[path]]), alone.times)
         assert store.duration_seconds(done.sha256[path]) == alone.duration_seconds
 
@@ -183,3 +184,56 @@ def test_a_store_of_another_fingerprint_is_refused(model, tmp_path, write_sound)
     other = EmbeddingStore(tmp_path / "store", replace(model.fingerprint, version=99))
     with pytest.raises(StoreError, match="Open a store for this model's fingerprint"):
         embed_clips([write_sound("a.wav")], model, other)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Long clips come in parts of some 64 frames of eight values."""
+    monkeypatch.setattr(extraction, "PART_BYTES", 2048)
+
+
+@pytest.fixture
+def long_sound(write_sound):
+    """Write a sound of a minute, 480 frames: whole, or with NaN at its end."""
+
+    def write(name, breaks=False):
+        samples = 0.1 * np.random.default_rng(0).uniform(-1, 1, 480_000)
+        samples[-10:] = np.nan if breaks else 0.0
+        return write_sound(name, rate=8000, samples=samples, subtype="FLOAT")
+
+    return write
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_long_clip_is_stored_in_parts_and_read_as_one(store, model, paths, long_sound, small_parts, workers):
+    first, second = long_sound("first.wav"), long_sound("second.wav")
+    done = embed_clips([first, *paths, second], model, store, workers=workers)
+    digest = done.sha256[first]
+    assert store.n_parts(digest) > 1
+    assert all(store.n_parts(done.sha256[path]) == 1 for path in paths)
+    alone = model.embed_file(first)
+    np.testing.assert_allclose(store.read([digest]).values, alone.values, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(store.times([digest]), alone.times)
+    assert store.duration_seconds(digest) == 60.0
+    assert done.audio_seconds == pytest.approx(60.0 + sum(0.2 + 0.1 * number for number in range(12)))
+
+
+def test_of_a_long_clip_that_breaks_off_nothing_is_kept(store, model, paths, long_sound, small_parts):
+    broken = long_sound("breaks.wav", breaks=True)
+    done = embed_clips([broken, *paths], model, store)
+    assert [failure.path for failure in done.failures] == [broken]
+    assert "NaN" in done.failures[0].reason
+    assert len(store) == len(paths)
+    assert [file.name for file in store.folder.iterdir() if file.name.startswith(".")] == []
+
+
+def test_an_interrupted_long_clip_leaves_nothing_and_is_embedded_the_next_time(
+    store, model, paths, long_sound, small_parts
+):
+    mixed = [paths[0], long_sound("long.wav")]
+    with pytest.raises(KeyboardInterrupt):
+        embed_clips(mixed, model, store, workers=2, progress=Listener(interrupt_at=1))
+    assert [file.name for file in store.folder.iterdir() if file.name.startswith(".")] == []
+    again = EmbeddingStore(store.folder.parent, model.fingerprint)
+    assert len(again) == 1
+    assert embed_clips(mixed, model, again).embedded == 1

@@ -107,12 +107,13 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path):
 def test_a_shard_is_a_plain_parquet_file(tmp_path, reader):
     shard = opened(tmp_path).write([row_of("a"), row_of("b")])
     table = reader(shard).set_index("clip_sha256")
-    assert list(table) == ["fingerprint", "source", "duration_seconds", "n_frames", "times", "frames"]
+    assert list(table) == ["fingerprint", "source", "duration_seconds", "first_frame", "n_frames", "times", "frames"]
     for name in ("a", "b"):
         row = table.loc[name]
         np.testing.assert_array_equal(np.stack(row["frames"]), frames_of(name))
         np.testing.assert_array_equal(row["times"], row_of(name).embeddings.times)
         assert (row["fingerprint"], row["source"]) == (FINGERPRINT.key, f"recordings/{name}.wav")
+        assert row["first_frame"] == 0
         assert (row["n_frames"], row["duration_seconds"]) == (len(frames_of(name)), len(frames_of(name)) / 2)
 
 

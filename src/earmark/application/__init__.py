@@ -6,13 +6,14 @@ from earmark.lazy import names_from
 
 if TYPE_CHECKING:
     from earmark.application.classifier import AudioClassifier, Predictions
-    from earmark.application.comparison import Comparison, compare
+    from earmark.application.comparison import compare
+    from earmark.application.result import Comparison
 
 __all__ = ["AudioClassifier", "Comparison", "Predictions", "compare"]
 
 _HOMES = {
     "AudioClassifier": "classifier",
-    "Comparison": "comparison",
+    "Comparison": "result",
     "Predictions": "classifier",
     "compare": "comparison",
 }

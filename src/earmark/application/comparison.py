@@ -1,28 +1,30 @@
-"""From a folder of labelled sounds to an honest comparison: `compare`, and what it gives back."""
+"""From a folder of labelled sounds to an honest comparison."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from earmark.application.result import Comparison
 from earmark.classifiers import make_classifier
 from earmark.datasets import Dataset, load_dataset
-from earmark.embeddings import load_embedding
-from earmark.errors import ClipFailure, ClipsLeftOut, DatasetError, EarmarkError, SettingsError
+from earmark.embeddings import load_embedding, on_runtime
+from earmark.errors import ClipsLeftOut, DatasetError, SettingsError
 from earmark.evaluation import (
     FUSIONS,
     LIKELIHOODS,
+    SOLVERS,
     SPLITS,
     Clips,
     Fold,
     FoldSet,
     LeakCheck,
+    Outcome,
     SplitSettings,
     check_leaks,
     compare_systems,
@@ -30,142 +32,20 @@ from earmark.evaluation import (
     describe_dataset,
     describe_protocol,
     make_folds,
-    summarise,
 )
-from earmark.files import advice, replacing
 from earmark.progress import SILENT, Progress
-from earmark.store import EmbeddingStore, Extraction, default_store_folder, embed_clips
+from earmark.runtime import runtime_for
+from earmark.store import ClipFrames, EmbeddingStore, Extraction, default_store_folder, embed_clips
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["compare"]
 
 #: Platt scaling on fewer validation clips of a class than this is remarked upon.
 FEW_VALIDATION_CLIPS = 20
-
-_TABLES = {"results": "results.parquet", "predictions": "predictions.parquet"}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Result of `compare`.
-
-    Attributes
-    ----------
-    results : DataFrame
-        One row for each data set, embedding, classifier, fusion, train fraction, split, repeat and fold, with
-        ``n_train``, ``n_test``, ``accuracy``, ``balanced_accuracy``, ``macro_f1`` (0 to 1) and ``seconds``.
-    predictions : DataFrame
-        One row for each clip of each test fold: ``path``, ``label``, ``predicted``, ``likelihood:CLASS``.
-    protocol : dict
-        Everything that decided the scores.
-    extractions : dict of str to Extraction
-        What embedding the clips took, by name of the embedding; empty when loaded from a folder.
-    """
-
-    results: pd.DataFrame
-    predictions: pd.DataFrame
-    protocol: dict[str, Any]
-    extractions: dict[str, Extraction] = field(default_factory=dict)
-
-    @property
-    def failures(self) -> list[ClipFailure]:
-        """Clips that were left out, with reasons."""
-        return [ClipFailure(Path(clip["path"]), clip["reason"]) for clip in self.protocol["left_out"]]
-
-    def table(self) -> pd.DataFrame:
-        """Bring folds and repeats together: one row for each system, with mean, deviation and 95 % interval."""
-        return summarise(self.results, self.predictions)
-
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Make the report: one page that stands alone, with tables, figures and players.
-
-        Parameters
-        ----------
-        path : str or Path, optional
-            Where to write it as well.
-
-        Returns
-        -------
-        str
-            The page.
-        """
-        from earmark.report import render_page, write_page
-
-        page = render_page(self.results, self.table(), self.predictions, self.protocol, audio=self._audio)
-        if path is not None:
-            write_page(path, page)
-        return page
-
-    def save(self, folder: str | Path) -> Path:
-        """Write results, predictions, protocol, report and tables into a folder.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Made if need be; files of an earlier comparison are replaced.
-
-        Returns
-        -------
-        Path
-            The report.
-
-        Raises
-        ------
-        EarmarkError
-            If the folder cannot be written.
-        """
-        from earmark.report import to_latex, to_markdown
-
-        folder = Path(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, file in _TABLES.items():
-                _write_table(getattr(self, name), folder / file, self.protocol)
-            summary = self.table()
-            facts = self.protocol["dataset"]
-            synthetic = [facts["name"]] if facts["synthetic"] else []
-            texts = {
-                "protocol.json": json.dumps(self.protocol, indent=2, ensure_ascii=False) + "\n",
-                "table.md": to_markdown(summary, synthetic=synthetic),
-                "table.tex": to_latex(summary, synthetic=synthetic),
-            }
-            for file, text in texts.items():
-                _write_text(text, folder / file)
-            self.to_html(folder / "report.html")
-        except OSError as error:
-            raise EarmarkError(
-                f"{folder}: the results could not be written ({error.strerror}). {advice(error)}, or name another "
-                "folder; the embeddings are kept, so a second run is quicker."
-            ) from error
-        return folder / "report.html"
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Comparison:
-        """Read a comparison that `save` has written.
-
-        Raises
-        ------
-        EarmarkError
-            If the folder holds none.
-        """
-        import pandas as pd
-        import pyarrow as pa
-
-        folder = Path(folder)
-        try:
-            results, predictions = (pd.read_parquet(folder / file) for file in _TABLES.values())
-            protocol = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise EarmarkError(
-                f"{folder}: holds no comparison that can be read ({error}). Make one with earmark compare -o {folder}."
-            ) from error
-        return cls(results, predictions, protocol)
-
-    def _audio(self, path: str) -> Path | None:
-        file = Path(self.protocol["dataset"]["root"]) / path
-        return file if file.is_file() else None
+#: Frames that take more than this are read from a file while classifiers are trained.
+IN_MEMORY_BYTES = 2 << 30
 
 
 def compare(
@@ -182,6 +62,9 @@ def compare(
     balanced_test: bool = False,
     likelihoods: Literal["auto", "sigmoid", "platt"] = "auto",
     seed: int = 0,
+    solver: str = "batched",
+    device: str = "cpu",
+    precision: str = "float32",
     store: str | Path | None = None,
     workers: int | None = None,
     on_error: Literal["raise", "skip"] = "raise",
@@ -212,6 +95,12 @@ def compare(
         clips (Platt scaling); by default the latter where there are validation clips.
     seed : int
         Seed of everything random: same seed, same result.
+    solver : {"batched", "sklearn"}
+        Whether classifiers of all folds are trained in one solve, or one after another.
+    device : {"cpu", "cuda"}
+        Where networks run and classifiers are trained.
+    precision : {"float32", "bfloat16"}
+        Number format of the embeddings' networks: bfloat16 is faster where the device has it, and less exact.
     store : str or Path, optional
         Folder of the embedding store.
     workers : int, optional
@@ -240,11 +129,14 @@ def compare(
         If weights cannot be had, or embeddings cannot be kept.
     """
     _check_names(embeddings, classifiers, fusions, splits or (), likelihoods, on_error)
+    _check_choice("solver", solver, SOLVERS)
+    runtime = runtime_for(device, precision)
     embeddings, classifiers, fusions = (list(dict.fromkeys(each)) for each in (embeddings, classifiers, fusions))
     dataset = load_dataset(data)
     for note in dataset.notes:
         progress.say(note)
-    models = list({model.card.name: model for model in map(load_embedding, embeddings)}.values())
+    loaded = [load_embedding(on_runtime(name, runtime)) for name in embeddings]
+    models = list({model.card.name: model for model in loaded}.values())
     settings = SplitSettings(folds, repeats, None, validation_fraction, balanced_test, seed)
     fractions: list[float | None] = list(dict.fromkeys(train_fractions or (None,)))
     paths = np.asarray(dataset.clips["path"], dtype=str)
@@ -262,17 +154,19 @@ def compare(
     outcomes = [
         compare_systems(
             dataset,
-            name,
-            stores[name].read(sha256),
+            model.card.name,
+            _frames(stores[model.card.name], sha256, model.card.dimension),
             classifiers,
             fusions,
             fold_sets,
             platt=chosen == "platt",
             seed=seed,
+            solver=solver,
+            device=device,
             workers=workers,
             progress=progress,
         )
-        for name in stores
+        for model in models
     ]
     seconds = sum(stores[models[0].card.name].duration_seconds(digest) for digest in sha256)
     protocol = describe_protocol(
@@ -283,6 +177,7 @@ def compare(
         train_fractions=fractions,
         settings=settings,
         likelihoods=chosen,
+        solver=solver,
         leak_checks=leak_checks,
     )
     protocol |= {"dataset": describe_dataset(dataset, sha256, seconds), "left_out": left_out, "command": command}
@@ -303,14 +198,18 @@ def _check_names(
             raise SettingsError(f"needs a list of at least one {what}, got {names!r}.")
     for what, names, known in (("fusion", fusions, FUSIONS), ("split", splits, SPLITS)):
         for name in names:
-            if name not in known:
-                raise SettingsError(f"there is no {what} {name!r}. There are: {', '.join(known)}.")
+            _check_choice(what, name, known)
     for name in classifiers:
         make_classifier(name, seed=0)
     if likelihoods not in ("auto", *LIKELIHOODS):
         raise SettingsError(f"likelihoods must be 'auto', 'sigmoid' or 'platt', got {likelihoods!r}.")
     if on_error not in ("raise", "skip"):
         raise SettingsError(f"on_error must be 'raise' or 'skip', got {on_error!r}.")
+
+
+def _check_choice(what: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise SettingsError(f"there is no {what} {name!r}. There are: {', '.join(known)}.")
 
 
 def _fold_sets(
@@ -364,6 +263,12 @@ def _choose_likelihoods(
     return "platt"
 
 
+def _frames(store: EmbeddingStore, sha256: Sequence[str], dimension: int) -> ClipFrames:
+    """Read all frames: into memory, or into a file that is mapped if they are very many."""
+    values = dimension * sum(store.n_frames(each) for each in sha256)
+    return store.read(sha256, in_memory=values * np.dtype(np.float32).itemsize <= IN_MEMORY_BYTES)
+
+
 def _leave_out(
     dataset: Dataset, extractions: Sequence[Extraction], on_error: str
 ) -> tuple[Dataset, list[dict[str, str]]]:
@@ -377,26 +282,9 @@ def _leave_out(
     return kept, [{"path": str(failure.path), "reason": failure.reason} for failure in failures.values()]
 
 
-def _together(outcomes: Sequence[Any], protocol: dict[str, Any], extractions: dict[str, Extraction]) -> Comparison:
+def _together(outcomes: Sequence[Outcome], protocol: dict[str, Any], extractions: dict[str, Extraction]) -> Comparison:
     import pandas as pd
 
-    results, predictions = (
-        pd.concat([getattr(outcome, name) for outcome in outcomes], ignore_index=True) for name in _TABLES
-    )
+    results = pd.concat([outcome.results for outcome in outcomes], ignore_index=True)
+    predictions = pd.concat([outcome.predictions for outcome in outcomes], ignore_index=True)
     return Comparison(results, predictions, protocol, extractions)
-
-
-def _write_table(table: pd.DataFrame, file: Path, protocol: dict[str, Any]) -> None:
-    """Write a table with the protocol in its metadata."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    metadata = (arrow.schema.metadata or {}) | {b"earmark_protocol": json.dumps(protocol).encode()}
-    with replacing(file) as temporary:
-        pq.write_table(arrow.replace_schema_metadata(metadata), temporary)
-
-
-def _write_text(text: str, file: Path) -> None:
-    with replacing(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -6,22 +6,33 @@ Everything is NumPy in, NumPy out. Samples are mono float32 in [-1, 1]; position
 
 from earmark.audio.decode import AUDIO_SUFFIXES, AudioInfo, Recording, file_sha256, load, open_recording
 from earmark.audio.framing import FrameGrid
-from earmark.audio.mel import audioset_mel_bank, mel_bank
+from earmark.audio.mel import BandedBank, audioset_mel_bank, banded_mel_bank, mel_bank
 from earmark.audio.resample import RESAMPLERS, resample, resample_blocks, resampler_name
 from earmark.audio.search import check_name, find_audio, printable
-from earmark.audio.spectrogram import decibels, log_mel, reflected, stft_magnitude, window_decibels
+from earmark.audio.spectrogram import (
+    decibels,
+    in_chunks,
+    log_mel,
+    reflected,
+    stft_magnitude,
+    stft_power,
+    window_decibels,
+)
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "RESAMPLERS",
     "AudioInfo",
+    "BandedBank",
     "FrameGrid",
     "Recording",
     "audioset_mel_bank",
+    "banded_mel_bank",
     "check_name",
     "decibels",
     "file_sha256",
     "find_audio",
+    "in_chunks",
     "load",
     "log_mel",
     "mel_bank",
@@ -32,5 +43,6 @@ __all__ = [
     "resample_blocks",
     "resampler_name",
     "stft_magnitude",
+    "stft_power",
     "window_decibels",
 ]

@@ -9,11 +9,14 @@ All models here cut the signal under a periodic Hann window and take magnitudes.
 - OpenL3 and EdgeL3 set the loudest value of each window to 0 dB and cut off at -80 dB.
 
 Precision follows the samples: float32 in, float32 out; float64 in, float64 out.
+
+A spectrogram before its mel bands is many times larger than its samples. So front ends work on chunks that fit into the
+processor's cache: on few windows at a time by `in_chunks`, or on short runs of a stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,9 +25,38 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["decibels", "log_mel", "reflected", "stft_magnitude", "window_decibels"]
+    from earmark.audio.mel import BandedBank
+
+__all__ = ["decibels", "in_chunks", "log_mel", "reflected", "stft_magnitude", "stft_power", "window_decibels"]
 
 Real = TypeVar("Real", bound=np.floating[Any])
+
+#: Samples of the windows that are worked on at a time: their transforms are up to 2 MB.
+CHUNK_SAMPLES = 1 << 16
+
+
+def in_chunks(transform: Callable[[NDArray[Real]], NDArray[Real]], windows: NDArray[Real]) -> NDArray[Real]:
+    """Apply a front end to few windows at a time, so that what it makes on the way stays in the cache.
+
+    Parameters
+    ----------
+    transform : callable
+        From windows (m, n) to (m, ...), each window for itself.
+    windows : ndarray of shape (frames, n), float32 or float64
+        At least one window.
+
+    Returns
+    -------
+    ndarray of shape (frames, ...), contiguous
+        What `transform` gives for all windows at once, up to rounding.
+    """
+    at_once = max(1, CHUNK_SAMPLES // windows.shape[1])
+    first = transform(windows[:at_once])
+    rows = np.empty((len(windows), *first.shape[1:]), first.dtype)
+    rows[:at_once] = first
+    for start in range(at_once, len(windows), at_once):
+        rows[start : start + at_once] = transform(windows[start : start + at_once])
+    return rows
 
 
 def stft_magnitude(samples: NDArray[Real], window: int, hop: int, fft_size: int) -> NDArray[Real]:
@@ -52,14 +84,32 @@ def stft_magnitude(samples: NDArray[Real], window: int, hop: int, fft_size: int)
     return magnitudes
 
 
-def log_mel(magnitudes: NDArray[Real], bank: NDArray[Any], offset: float) -> NDArray[Real]:
+def stft_power(samples: NDArray[Real], window: int, hop: int, fft_size: int) -> NDArray[Real]:
+    """Power of the short-time Fourier transform: the square of `stft_magnitude`.
+
+    Parameters
+    ----------
+    samples, window, hop, fft_size
+        As `stft_magnitude` takes them.
+
+    Returns
+    -------
+    ndarray of shape (..., 1 + (n - window) // hop, fft_size // 2 + 1), dtype of `samples`
+    """
+    # No slower than re^2 + im^2, whose parts do not lie side by side in memory.
+    magnitudes = stft_magnitude(samples, window, hop, fft_size)
+    magnitudes *= magnitudes
+    return magnitudes
+
+
+def log_mel(magnitudes: NDArray[Real], bank: NDArray[Any] | BandedBank, offset: float) -> NDArray[Real]:
     """Natural logarithm of mel-filtered magnitudes, with an offset that keeps silence finite.
 
     Parameters
     ----------
     magnitudes : ndarray of shape (..., frames, bins), float32 or float64
         Magnitude spectrogram.
-    bank : ndarray of shape (bins, bands), dtype of `magnitudes`
+    bank : ndarray of shape (bins, bands), or BandedBank, dtype of `magnitudes`
         Mel filter bank.
     offset : float
         Added before the logarithm (0.01 in VGGish, 0.001 in YAMNet).
@@ -68,7 +118,9 @@ def log_mel(magnitudes: NDArray[Real], bank: NDArray[Any], offset: float) -> NDA
     -------
     ndarray of shape (..., frames, bands), dtype of `magnitudes`
     """
-    mel: NDArray[Real] = np.log(magnitudes @ bank + magnitudes.dtype.type(offset))
+    mel: NDArray[Real] = magnitudes @ bank
+    mel += magnitudes.dtype.type(offset)
+    np.log(mel, out=mel)
     return mel
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from earmark.lazy import names_from
 
 if TYPE_CHECKING:
+    from earmark.classifiers.batched_nets import FittedNet, fit_nets
     from earmark.classifiers.batched_svm import FittedSVM, fit_svms
     from earmark.classifiers.dense import DenseNet
     from earmark.classifiers.likelihoods import normalised_sigmoids
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ClassifierCard",
     "DenseNet",
+    "FittedNet",
     "FittedSVM",
     "LinearSVM",
+    "fit_nets",
     "fit_svms",
     "from_tensors",
     "list_classifiers",
@@ -37,8 +40,10 @@ __all__ = [
 _HOMES = {
     "ClassifierCard": "registry",
     "DenseNet": "dense",
+    "FittedNet": "batched_nets",
     "FittedSVM": "batched_svm",
     "LinearSVM": "svm",
+    "fit_nets": "batched_nets",
     "fit_svms": "batched_svm",
     "from_tensors": "tensors",
     "list_classifiers": "registry",

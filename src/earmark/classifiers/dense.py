@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from earmark.classifiers.training import Schedule, train
+from earmark.classifiers.training import Precision, Schedule, TrainingSet, train
 from earmark.classifiers.weighting import ClassWeight, class_weights, training_rows
 from earmark.errors import SettingsError
 
@@ -114,17 +114,8 @@ class DenseNet(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         """
         self._check_settings()
         rows, labels = validate_data(self, X, y, dtype=np.float32)
-        rows, classes, codes, weights = training_rows(rows, labels, sample_weight, type(self).__name__)
-        weights = weights * class_weights(self.class_weight, classes, codes, weights)[codes]
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        schedule = Schedule(self.dropout, self.learning_rate, self.batch_size, self.epochs)
-        layers = train(rows, codes, weights, [rows.shape[1], *self.hidden, len(classes)], schedule, seed)
-        if not all(np.isfinite(weight).all() and np.isfinite(bias).all() for weight, bias in layers):
-            raise SettingsError(
-                f"Training diverged: weights are not finite after {self.epochs} epochs. Features lie between "
-                f"{rows.min():g} and {rows.max():g}: scale them to [0, 1], or lower the learning_rate."
-            )
-        self.classes_, self.weights_ = classes, layers
+        task = training_set(self, np.arange(len(rows)), labels, sample_weight)
+        train_together([self], np.require(rows, requirements=["C", "W"]), [task])
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -178,6 +169,66 @@ class DenseNet(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
             raise SettingsError(f"dropout is {self.dropout!r}. It must be a number in [0, 1).")
         if not isinstance(self.learning_rate, numbers.Real) or not 0 < float(self.learning_rate) < np.inf:
             raise SettingsError(f"learning_rate is {self.learning_rate!r}. It must be a finite number above 0.")
+
+
+def training_set(
+    net: DenseNet,
+    members: NDArray[np.intp],
+    labels: NDArray[Any],
+    sample_weight: ArrayLike | None = None,
+    scaling: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+) -> TrainingSet:
+    """Return what a net is trained on, its class weights and its seed included.
+
+    Parameters
+    ----------
+    net : DenseNet
+        Not changed, but its `random_state` is drawn from.
+    members : ndarray of int, shape (m,)
+        Rows, as positions in the matrix that the net will be trained on.
+    labels : ndarray, shape (m,)
+    sample_weight : array_like, shape (m,), optional
+    scaling : tuple of (minimum, scale), optional
+        As of `TrainingSet`.
+
+    Raises
+    ------
+    SettingsError
+        The weights cannot be used, or there is only one class.
+    """
+    members, classes, codes, weights = training_rows(members, labels, sample_weight, type(net).__name__)
+    weights = weights * class_weights(net.class_weight, classes, codes, weights)[codes]
+    seed = int(check_random_state(net.random_state).randint(2**31 - 1))
+    return TrainingSet(members, classes, codes, weights, seed, scaling)
+
+
+def train_together(
+    nets: Sequence[DenseNet],
+    rows: NDArray[np.float32],
+    sets: Sequence[TrainingSet],
+    device: str = "cpu",
+    precision: Precision = "float32",
+) -> None:
+    """Train nets of the same settings, with as many classes each, in one stack.
+
+    Parameters
+    ----------
+    nets : sequence of DenseNet
+        Fitted afterwards.
+    rows, sets, device, precision
+        As of `earmark.classifiers.training.train`.
+
+    Raises
+    ------
+    SettingsError
+        The training of a net diverged.
+    """
+    settings = nets[0]
+    schedule = Schedule(settings.dropout, settings.learning_rate, settings.batch_size, settings.epochs)
+    sizes = [rows.shape[1], *settings.hidden, len(sets[0].classes)]
+    layers = train(rows, sets, sizes, schedule, device, precision)
+    for net, task, own in zip(nets, sets, layers, strict=True):
+        net.n_features_in_, net.classes_, net.weights_ = rows.shape[1], task.classes, own
 
 
 def _check_count(name: str, value: object) -> None:

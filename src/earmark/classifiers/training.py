@@ -1,40 +1,38 @@
-"""Training of a small dense net: plain tensors in, plain arrays out.
+"""Training of small dense nets side by side: each on rows of its own out of one matrix that all share.
 
 The mathematics is that of Keras, in which the paper's nets were trained: Glorot-uniform weights (Glorot
 and Bengio, AISTATS 2010), zero biases, inverted dropout, weighted cross-entropy averaged over the rows
-of a batch (not over their weights), Adam (Kingma and Ba, ICLR 2015) with epsilon 1e-7, the last and
-smaller batch of an epoch included. As in Keras, and other than in `torch.optim.Adam`, epsilon is added
-before the bias correction.
+of a batch (not over their weights), Adam, the last and smaller batch of an epoch included. A step is in
+`earmark.classifiers.stacked`; here is which rows it sees.
 
-Three decisions make it fast and repeatable. All parameters lie in one vector, so that Adam is four
-vector operations. The gradients of a stack of ReLU layers are written out, which saves a quarter of
-the time of D128 against autograd. Tests hold both against PyTorch's own. (Importing `torch.optim.Adam`
-alone would cost every process 1.5 s.) And a fit runs on one thread: the products are small, sums split
-over threads would depend on how many there are, and a comparison trains several nets side by side anyway.
+Each net has a generator of its own, which initialises, shuffles and drops out, and sees exactly its own
+batches. Where one is shorter than that of a net beside it, it is filled up with a row of its own that weighs
+nothing; a net that has made all its steps leaves the stack.
+
+On a processor a fit runs on one thread, and a stack has one net: the products of one net already run at
+the processor's limit, and what belongs to several does not fit into its cache. (Sums split over threads
+would also depend on how many there are.) Stacks of many nets are for GPUs.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.errors import SettingsError
 from earmark.runtime import one_thread
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Schedule", "train"]
+__all__ = ["Precision", "Schedule", "TrainingSet", "train"]
 
-Layers = list[tuple["torch.Tensor", "torch.Tensor"]]
-"""Weight (inputs, outputs) and bias (outputs,) of each layer, first layer first."""
-
-# Adam as in Keras: the decay of the two averages as everywhere, epsilon 1e-7 where PyTorch has 1e-8.
-BETA_MEAN, BETA_SQUARE, ADAM_EPSILON = 0.9, 0.999, 1e-7
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -46,151 +44,179 @@ class Schedule:
     batch_size: int
     epochs: int
 
+    def steps(self, rows: int) -> int:
+        """Return the number of steps of a net with so many rows."""
+        return self.epochs * -(-rows // self.batch_size)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What one net is trained on.
+
+    Attributes
+    ----------
+    members : ndarray of int, shape (m,)
+        Its rows, as positions in the common matrix.
+    classes : ndarray, shape (k,)
+        Sorted labels.
+    codes : ndarray of int, shape (m,)
+        The class of each of its rows, as a position in `classes`.
+    weights : ndarray, shape (m,)
+        The weight of each of its rows in the loss: sample weight times class weight.
+    seed : int
+        Seeds the generator that initialises, shuffles and drops out.
+    scaling : tuple of (minimum, scale), optional
+        float32 arrays of shape (n_features,): the net sees (value - minimum) * scale. None if rows are
+        scaled already; of sets that are trained together, all or none have one.
+    """
+
+    members: NDArray[np.intp]
+    classes: NDArray[Any]
+    codes: NDArray[np.intp]
+    weights: NDArray[np.float64]
+    seed: int
+    scaling: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
 
 def train(
-    X: NDArray[np.float32],
-    codes: NDArray[np.intp],
-    weights: NDArray[np.float64],
+    rows: NDArray[np.float32],
+    sets: Sequence[TrainingSet],
     sizes: Sequence[int],
     schedule: Schedule,
-    seed: int,
-) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Train a dense net from fresh weights.
+    device: str = "cpu",
+    precision: Precision = "float32",
+) -> list[list[tuple[NDArray[np.float32], NDArray[np.float32]]]]:
+    """Train one dense net a set from fresh weights, all in one stack.
 
     Parameters
     ----------
-    X : ndarray, shape (rows, sizes[0]), float32
-    codes : ndarray of int, shape (rows,)
-        Class of each row, in 0 ... sizes[-1] - 1.
-    weights : ndarray, shape (rows,)
-        Weight of each row in the loss: sample weight times class weight.
+    rows : ndarray, shape (n, sizes[0]), float32
+        The common matrix, contiguous and writable.
+    sets : sequence of TrainingSet
     sizes : sequence of int
-        Width of the input, of each hidden layer, and number of classes.
+        Width of the input, of each hidden layer, and number of classes: the same for all nets.
     schedule : Schedule
-    seed : int
-        Seeds the one generator that initialises, shuffles and drops out.
+    device : str, default "cpu"
+        Where PyTorch works.
+    precision : {"float32", "bfloat16"}, default "float32"
+        Of the factors in the products of the hidden layers; everything else is float32.
 
     Returns
     -------
-    list of (weight, bias)
-        float32 arrays of the shapes (inputs, outputs) and (outputs,).
+    list of list of (weight, bias)
+        For each net its layers: float32 arrays of the shapes (inputs, outputs) and (outputs,).
+
+    Raises
+    ------
+    SettingsError
+        The training of a net diverged.
     """
     import torch
 
-    with torch.no_grad(), one_thread():
-        generator = torch.Generator().manual_seed(seed)
-        parameters = _fresh_parameters(sizes, generator)
-        layers, gradients = _as_layers(parameters, sizes), torch.zeros_like(parameters)
-        slopes = _as_layers(gradients, sizes)
-        adam = _Adam(parameters, gradients, schedule.learning_rate)
-        inputs = torch.from_numpy(np.ascontiguousarray(X))
-        weighted_targets = torch.zeros(len(X), sizes[-1])
-        row_weights = torch.from_numpy(weights.astype(np.float32))[:, None]
-        weighted_targets.scatter_(1, torch.from_numpy(codes.astype(np.int64))[:, None], row_weights)
-        batch = torch.empty(min(schedule.batch_size, len(X)), sizes[0])
-        for _ in range(schedule.epochs):
-            for rows in torch.split(torch.randperm(len(X), generator=generator), schedule.batch_size):
-                x = torch.index_select(inputs, 0, rows, out=batch[: len(rows)])
-                _gradients(x, row_weights[rows], weighted_targets[rows], layers, slopes, schedule.dropout, generator)
-                adam.step()
-        return [(weight.numpy().copy(), bias.numpy().copy()) for weight, bias in layers]
-
-
-class _Adam:
-    """Adam over one vector of parameters, as in Keras (algorithm 1 of the paper, in the form at its end)."""
-
-    def __init__(self, parameters: torch.Tensor, gradients: torch.Tensor, learning_rate: float) -> None:
-        import torch
-
-        self.parameters, self.gradients, self.learning_rate = parameters, gradients, learning_rate
-        self.mean, self.square = torch.zeros_like(parameters), torch.zeros_like(parameters)
-        self.root = torch.empty_like(parameters)
-        self.steps = 0
-
-    def step(self) -> None:
-        """Move the parameters by one step along the gradients."""
-        import torch
-
-        self.steps += 1
-        step_size = self.learning_rate * (1 - BETA_SQUARE**self.steps) ** 0.5 / (1 - BETA_MEAN**self.steps)
-        self.mean.lerp_(self.gradients, 1 - BETA_MEAN)
-        self.square.mul_(BETA_SQUARE).addcmul_(self.gradients, self.gradients, value=1 - BETA_SQUARE)
-        torch.sqrt(self.square, out=self.root).add_(ADAM_EPSILON)
-        self.parameters.addcdiv_(self.mean, self.root, value=-step_size)
-
-
-def _fresh_parameters(sizes: Sequence[int], generator: torch.Generator) -> torch.Tensor:
-    """Return Glorot-uniform weights and zero biases in one vector."""
-    import torch
-
-    parameters = torch.zeros(sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(sizes)))
-    for weight, _ in _as_layers(parameters, sizes):
-        limit = (6.0 / sum(weight.shape)) ** 0.5
-        weight.uniform_(-limit, limit, generator=generator)
-    return parameters
-
-
-def _as_layers(vector: torch.Tensor, sizes: Sequence[int]) -> Layers:
-    """Return views of the vector as the layers' weights and biases."""
-    layers, start = [], 0
-    for inputs, outputs in itertools.pairwise(sizes):
-        middle, end = start + inputs * outputs, start + (inputs + 1) * outputs
-        layers.append((vector[start:middle].view(inputs, outputs), vector[middle:end]))
-        start = end
+    with torch.no_grad(), one_thread() if torch.device(device).type == "cpu" else nullcontext():
+        layers = _train(torch.from_numpy(rows).to(device), sets, sizes, schedule, precision)
+    for net, task in zip(layers, sets, strict=True):
+        if not all(np.isfinite(weight).all() and np.isfinite(bias).all() for weight, bias in net):
+            low, high = (0.0, 1.0) if task.scaling else (rows.min(), rows.max())
+            raise SettingsError(
+                f"Training diverged: weights are not finite after {schedule.epochs} epochs. Features lie between "
+                f"{low:g} and {high:g}: scale them to [0, 1], or lower the learning_rate."
+            )
     return layers
 
 
-def _gradients(
-    x: torch.Tensor,
-    row_weights: torch.Tensor,
-    weighted_targets: torch.Tensor,
-    layers: Layers,
-    slopes: Layers,
-    dropout: float,
-    generator: torch.Generator,
-) -> None:
-    """Write the gradient of the mean weighted cross-entropy of a batch into `slopes`.
+def _train(
+    rows: torch.Tensor, sets: Sequence[TrainingSet], sizes: Sequence[int], schedule: Schedule, precision: Precision
+) -> list[list[tuple[NDArray[np.float32], NDArray[np.float32]]]]:
+    import torch
 
-    Parameters
-    ----------
-    x : Tensor, shape (rows, inputs)
-    row_weights : Tensor, shape (rows, 1)
-    weighted_targets : Tensor, shape (rows, k)
-        One-hot classes times the row weights.
-    layers, slopes : Layers
-        Parameters, and where their gradients go.
-    dropout : float
-        Share of the hidden units that is dropped.
-    generator : torch.Generator
-        Draws the dropped units.
+    from earmark.classifiers.stacked import Stack, fresh_parameters
+
+    # The nets that take most steps come first, so that those still in training are the first ones.
+    order = sorted(range(len(sets)), key=lambda number: -len(sets[number].members))
+    ordered = [sets[number] for number in order]
+    generators = [torch.Generator(rows.device).manual_seed(task.seed) for task in ordered]
+    parameters = torch.stack([fresh_parameters(sizes, generator) for generator in generators])
+    stack = Stack(parameters, sizes, schedule.learning_rate, schedule.dropout, getattr(torch, precision))
+    gathered = _Gathered(rows, ordered)
+    for members, codes, weights in _shuffled(ordered, schedule, generators):
+        if len(members) < len(stack.layers[0][0]):
+            stack.keep_first(len(members))
+        counts = [len(own) for own in members]
+        x = gathered.at(_padded(members))
+        stack.step(x, _padded(codes), _padded(weights, weighs_nothing=True), counts, generators[: len(members)])
+    stacked = [(weight.mT.cpu().numpy(), bias.cpu().numpy()) for weight, bias in stack.all_layers()]
+    nets = [
+        [(weights[place].copy(), biases[place].copy()) for weights, biases in stacked] for place in range(len(sets))
+    ]
+    return [nets[order.index(number)] for number in range(len(sets))]
+
+
+def _shuffled(
+    sets: Sequence[TrainingSet], schedule: Schedule, generators: Sequence[torch.Generator]
+) -> Iterator[tuple[tuple[torch.Tensor, ...], ...]]:
+    """Give for each step the batches of the nets that are not done: their members, codes and weights.
+
+    Weights are divided by the number of rows of their batch.
     """
+    streams = [_batches(*pair, schedule) for pair in zip(sets, generators, strict=True)]
+    steps = [schedule.steps(len(task.members)) for task in sets]
+    for step in range(max(steps)):
+        batches = [next(stream) for stream, last in zip(streams, steps, strict=True) if step < last]
+        yield tuple(zip(*batches, strict=True))
+
+
+def _batches(task: TrainingSet, generator: torch.Generator, schedule: Schedule) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Give members, codes and weights of one net's batches, epoch after epoch."""
     import torch
 
-    activations, gates = [x], []
-    for weight, bias in layers[:-1]:
-        hidden = torch.addmm(bias, activations[-1], weight)
-        gate = _gate(hidden, dropout, generator)
-        activations.append(hidden.mul_(gate))
-        gates.append(gate)
-    weight, bias = layers[-1]
-    likelihoods = torch.softmax(torch.addmm(bias, activations[-1], weight), dim=1)
-    # d loss / d logits of sum(w * cross-entropy) / rows
-    delta = likelihoods.mul_(row_weights).sub_(weighted_targets).div_(len(x))
-    for index in range(len(layers) - 1, -1, -1):
-        torch.mm(activations[index].t(), delta, out=slopes[index][0])
-        torch.sum(delta, dim=0, out=slopes[index][1])
-        if index > 0:
-            delta = torch.mm(delta, layers[index][0].t()).mul_(gates[index - 1])
+    device, size, count = generator.device, schedule.batch_size, len(task.members)
+    members, codes = (torch.from_numpy(array.astype(np.int64)).to(device) for array in (task.members, task.codes))
+    weights = torch.from_numpy(task.weights.astype(np.float32)).to(device)
+    lengths = torch.full_like(weights, size)
+    lengths[count - count % size :] = count % size
+    for _ in range(schedule.epochs):
+        order = torch.randperm(count, generator=generator, device=device)
+        epoch = members[order], codes[order], weights[order].div_(lengths)
+        yield from zip(*(torch.split(part, size) for part in epoch), strict=True)
 
 
-def _gate(hidden: torch.Tensor, dropout: float, generator: torch.Generator) -> torch.Tensor:
-    """Return the factors of ReLU and inverted dropout together: 0, or 1 / (1 - dropout)."""
+def _padded(parts: Sequence[torch.Tensor], weighs_nothing: bool = False) -> torch.Tensor:
+    """Stack batches; shorter ones are filled up with their first element, or with weights of zero."""
     import torch
 
-    passed = hidden > 0
-    if dropout == 0:
-        return passed.float()
-    # Four 16-bit draws out of each 64-bit one: dropout to within 1/65536, three times as fast as rand().
-    draws = torch.empty(-(-hidden.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    kept = draws.view(torch.int16)[: hidden.numel()].view(hidden.shape) >= round(dropout * 65536) - 32768
-    return passed.logical_and_(kept).float().mul_(1 / (1 - dropout))
+    if len(parts) == 1:
+        return parts[0][None]
+    width = max(len(part) for part in parts)
+    filled = []
+    for part in parts:
+        filler = part.new_zeros(1) if weighs_nothing else part[:1]
+        filled.append(torch.cat([part, filler.expand(width - len(part))]))
+    return torch.stack(filled)
+
+
+class _Gathered:
+    """Batches gathered from the common matrix and scaled on the way, in room that is used again and again."""
+
+    def __init__(self, rows: torch.Tensor, sets: Sequence[TrainingSet]) -> None:
+        import torch
+
+        self._rows, self._room = rows, rows.new_empty(0)
+        scalings = [task.scaling for task in sets if task.scaling]
+        self._scaling = [
+            torch.from_numpy(np.stack(part)[:, None]).to(rows.device) for part in zip(*scalings, strict=True)
+        ]
+
+    def at(self, members: torch.Tensor) -> torch.Tensor:
+        """Return the rows of the first nets at `members` (nets, rows), shape (nets, rows, features)."""
+        import torch
+
+        size = members.numel() * self._rows.shape[1]
+        if len(self._room) < size:
+            self._room = self._rows.new_empty(size)
+        x = self._room[:size].view(members.numel(), -1)
+        x = torch.index_select(self._rows, 0, members.flatten(), out=x).view(*members.shape, -1)
+        if self._scaling:
+            minimum, scale = (part[: len(members)] for part in self._scaling)
+            x.sub_(minimum).mul_(scale)
+        return x

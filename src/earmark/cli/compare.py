@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.cli import completion
-from earmark.cli.options import Data, OnError, OnErrorOption, Quiet, Seed, Store, Verbose, Workers
+from earmark.cli.options import (
+    Data,
+    Device,
+    DeviceName,
+    OnError,
+    OnErrorOption,
+    Precision,
+    PrecisionName,
+    Quiet,
+    Seed,
+    Store,
+    Verbose,
+    Workers,
+    say_what_bfloat16_gains,
+)
 from earmark.cli.terminal import Terminal, friendly
 from earmark.errors import SettingsError
 from earmark.files import check_writable
@@ -29,6 +43,13 @@ class Likelihoods(StrEnum):
     auto = "auto"
     sigmoid = "sigmoid"
     platt = "platt"
+
+
+class Solver(StrEnum):
+    """How classifiers are trained."""
+
+    batched = "batched"
+    sklearn = "sklearn"
 
 
 @friendly
@@ -92,6 +113,11 @@ def compare(
         Likelihoods, typer.Option("--likelihoods", help="How SVM decision values become likelihoods.")
     ] = Likelihoods.auto,
     seed: Seed = 0,
+    solver: Annotated[
+        Solver, typer.Option("--solver", help="Train all folds in one solve, or one by one (scikit-learn).")
+    ] = Solver.batched,
+    device: Device = DeviceName.cpu,
+    precision: Precision = PrecisionName.float32,
     store: Store = None,
     workers: Workers = None,
     on_error: OnErrorOption = OnError.stop,
@@ -116,6 +142,9 @@ def compare(
         balanced_test=balanced_test,
         likelihoods=likelihoods.value,
         seed=seed,
+        solver=solver.value,
+        device=device.value,
+        precision=precision.value,
         store=store,
         workers=workers,
         on_error="skip" if on_error is OnError.skip else "raise",
@@ -123,6 +152,8 @@ def compare(
         command=shlex.join(["earmark", *sys.argv[1:]]),
     )
     show(comparison, output, terminal)
+    if any(extraction.embedded for extraction in comparison.extractions.values()):
+        say_what_bfloat16_gains(terminal, precision, device)
 
 
 def show(comparison: Comparison, output: Path, terminal: Terminal) -> None:

@@ -9,14 +9,19 @@ from typing import Annotated
 import typer
 
 from earmark.cli.options import (
+    Device,
+    DeviceName,
     Embedding,
     OnError,
     OnErrorOption,
+    Precision,
+    PrecisionName,
     Quiet,
     Store,
     Verbose,
     Workers,
     one_embedding,
+    say_what_bfloat16_gains,
 )
 from earmark.cli.recordings import find_recordings
 from earmark.cli.terminal import Terminal, friendly
@@ -44,6 +49,8 @@ def embed(
         Format,
         typer.Option("--format", help="One .npz a recording (embedding, timestamps in s), or one Parquet file."),
     ] = Format.npz,
+    device: Device = DeviceName.cpu,
+    precision: Precision = PrecisionName.float32,
     store: Store = None,
     workers: Workers = None,
     on_error: OnErrorOption = OnError.stop,
@@ -51,12 +58,13 @@ def embed(
     verbose: Verbose = False,
 ) -> None:
     """Embed recordings frame by frame."""
-    from earmark.embeddings import load_embedding
+    from earmark.embeddings import load_embedding, on_runtime
+    from earmark.runtime import runtime_for
     from earmark.store import EmbeddingStore, default_store_folder, embed_clips, export_npz, export_parquet
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
     check_writable(output)
-    model = load_embedding(one_embedding(embedding, "embed"))
+    model = load_embedding(on_runtime(one_embedding(embedding, "embed"), runtime_for(device, precision)))
     paths = find_recordings(audio)
     kept = EmbeddingStore(store or default_store_folder(), model.identify(terminal))
     done = embed_clips(paths, model, kept, workers=workers, progress=terminal)
@@ -66,4 +74,6 @@ def embed(
     written = export(kept, done.sha256, output)
     if done.failures:
         terminal.failures(done.failures, len(paths))
+    if done.embedded:
+        say_what_bfloat16_gains(terminal, precision, device)
     terminal.out.print(f"{len(done.sha256)} recordings -> {written}", markup=False, soft_wrap=True)

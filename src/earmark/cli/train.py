@@ -10,10 +10,14 @@ import typer
 from earmark.cli.options import (
     Classifier,
     Data,
+    Device,
+    DeviceName,
     Embedding,
     Fusion,
     OnError,
     OnErrorOption,
+    Precision,
+    PrecisionName,
     Quiet,
     Seed,
     Store,
@@ -35,6 +39,8 @@ def train(
     fusion: Fusion = "late",
     output: Annotated[Path, typer.Option("-o", "--output", help="File for the classifier.")] = Path("model.earmark"),
     seed: Seed = 0,
+    device: Device = DeviceName.cpu,
+    precision: Precision = PrecisionName.float32,
     store: Store = None,
     workers: Workers = None,
     on_error: OnErrorOption = OnError.stop,
@@ -44,9 +50,11 @@ def train(
     """Train a classifier on all labelled clips and write it into one file."""
     from earmark.application import AudioClassifier
     from earmark.datasets import load_dataset
+    from earmark.embeddings import on_runtime
+    from earmark.runtime import runtime_for
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
-    embedding = one_embedding(embedding, "train")
+    embedding = on_runtime(one_embedding(embedding, "train"), runtime_for(device, precision))
     check_writable(output.parent)
     output.parent.mkdir(parents=True, exist_ok=True)
     dataset = load_dataset(data)

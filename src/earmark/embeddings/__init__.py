@@ -6,7 +6,8 @@ from earmark.embeddings.hear_module import PREFIX
 from earmark.embeddings.model import EmbeddingModel, Fingerprint, FrameEmbeddings
 from earmark.embeddings.network_model import FramedModel, NetworkModel
 from earmark.embeddings.options import Option
-from earmark.embeddings.registry import embedding_options, list_embeddings, load_embedding
+from earmark.embeddings.pipeline import Part, embed_recordings
+from earmark.embeddings.registry import embedding_options, list_embeddings, load_embedding, on_runtime
 
 __all__ = [
     "PREFIX",
@@ -18,9 +19,12 @@ __all__ = [
     "FramedModel",
     "NetworkModel",
     "Option",
+    "Part",
     "Reach",
     "Registration",
+    "embed_recordings",
     "embedding_options",
     "list_embeddings",
     "load_embedding",
+    "on_runtime",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from earmark.audio import FrameGrid, audioset_mel_bank, log_mel, stft_magnitude
+from earmark.audio import BandedBank, FrameGrid, audioset_mel_bank, log_mel, stft_magnitude
 from earmark.embeddings import options
 from earmark.embeddings.layers import layered
 from earmark.embeddings.network_model import FramedModel
@@ -29,6 +29,8 @@ __all__ = ["BANDS", "PATCH_SAMPLES", "PATCH_STEPS", "RATE", "STFT_HOP", "PatchMo
 RATE = 16000
 STFT_WINDOW, STFT_HOP, FFT_SIZE = 400, 160, 512  # samples: 25 ms, 10 ms
 PATCH_STEPS, BANDS = 96, 64
+STFT_GRID = FrameGrid(RATE, STFT_WINDOW, STFT_HOP, tail="drop")
+STEPS_PER_CHUNK = 256  # of the spectrogram at a time: 1 MB under the transforms, in float64
 PATCH_SAMPLES = (PATCH_STEPS - 1) * STFT_HOP + STFT_WINDOW
 
 
@@ -75,7 +77,7 @@ class PatchModel(FramedModel):
         layers: tuple[str, ...] = (),
         tensors: Mapping[str, NDArray[np.float32]] | None = None,
         resampler: str = "soxr",
-        runtime: str = "torch",
+        runtime: str = "openvino",
     ) -> None:
         self._patch_hop = options.steps(hop, STFT_HOP, RATE)
         hop = self._patch_hop * STFT_HOP / RATE  # one spelling for each hop
@@ -113,8 +115,9 @@ class PatchModel(FramedModel):
         -------
         ndarray of shape (frames, 1, 96, 64), float32
         """
-        samples = samples.astype(self._dtype, copy=False)
-        bank = audioset_mel_bank(dtype=self._dtype)  # type: ignore[arg-type]  # a type is hashable
-        mel = log_mel(stft_magnitude(samples, STFT_WINDOW, STFT_HOP, FFT_SIZE), bank, self._log_offset)
-        patches = np.lib.stride_tricks.sliding_window_view(mel.astype(np.float32, copy=False), PATCH_STEPS, axis=0)
+        bank = BandedBank(audioset_mel_bank(dtype=self._dtype))  # type: ignore[arg-type]  # a type is hashable
+        chunks = (chunk.astype(self._dtype, copy=False) for chunk, _ in STFT_GRID.runs([samples], STEPS_PER_CHUNK))
+        magnitudes = (stft_magnitude(chunk, STFT_WINDOW, STFT_HOP, FFT_SIZE) for chunk in chunks)
+        mel = np.concatenate([log_mel(each, bank, self._log_offset) for each in magnitudes], dtype=np.float32)
+        patches = np.lib.stride_tricks.sliding_window_view(mel, PATCH_STEPS, axis=0)
         return patches[:: self._patch_hop][:frames].transpose(0, 2, 1)[:, np.newaxis]

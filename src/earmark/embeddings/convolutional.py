@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earmark.embeddings.hearing import Piece
 from earmark.embeddings.network_model import NetworkModel
 
 if TYPE_CHECKING:
@@ -161,29 +162,25 @@ def reach_of(heard: Iterable[tuple[ReceptiveField, Cell]]) -> Reach:
     return Reach(stride, max(0, -(-before // stride)) * stride, max(1, -(-after // stride)) * stride)
 
 
-def steps_in_blocks(
-    network: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    blocks: Iterable[NDArray[np.float32]],
-    reach: Reach,
-    steps_per_block: int,
-) -> Iterator[NDArray[np.float32]]:
-    """Run a network over a stream of rows in bounded memory, as if over all of them at once.
+def steps_in_blocks(blocks: Iterable[NDArray[np.float32]], reach: Reach, steps_per_block: int) -> Iterator[Piece]:
+    """Cut a stream of rows into pieces that a network can run in bounded memory, as if over all of them at once.
+
+    The network goes from (1, rows, ...) to (1, steps, values), and pads the rows it is given as at a clip's ends.
 
     Parameters
     ----------
-    network : callable
-        From (1, rows, ...) to (1, steps, values); pads the rows it is given as the network does at the ends of a clip.
     blocks : iterable of ndarray of shape (n, ...), float32
         Consecutive rows, enough for one step.
     reach : Reach
         Which rows have an influence on a step.
     steps_per_block : int
-        Steps in each block but the last.
+        Steps in each piece but the last.
 
     Yields
     ------
-    ndarray of shape (steps, values), float32
-        Consecutive steps; none in the last block if the ones before it have them all.
+    Piece
+        One row of the network's input, (1, rows, ...), and which of its steps are right; none in the last piece if
+        the ones before it have them all.
     """
     need = (steps_per_block - 1) * reach.stride + reach.after
     held: list[NDArray[np.float32]] = []
@@ -193,12 +190,11 @@ def steps_in_blocks(
         size += len(block)
         while size > done * reach.stride + need:
             rows = _joined(held)
-            steps = network(rows[np.newaxis, : done * reach.stride + need])[0]
-            yield steps[done : done + steps_per_block]
+            yield Piece(rows[np.newaxis, : done * reach.stride + need], slice(done, done + steps_per_block))
             drop = max(0, (done + steps_per_block) * reach.stride - reach.before)
             held, size = [rows[drop:]], size - drop
             done += steps_per_block - drop // reach.stride
-    yield network(_joined(held)[np.newaxis])[0][done:]
+    yield Piece(_joined(held)[np.newaxis], slice(done, None))
 
 
 def zero_ended(stream: Iterable[NDArray[np.float32]], length: Callable[[int], int]) -> Iterator[NDArray[np.float32]]:
@@ -236,6 +232,7 @@ class ConvolutionalModel(NetworkModel):
     """
 
     reach: Reach
+    batch_rows = 1  # a block is large enough by itself
     #: Steps that are worked on at a time: bounds memory for clips of any length.
     steps_per_block = 64
 
@@ -243,7 +240,6 @@ class ConvolutionalModel(NetworkModel):
     def rows(self, stream: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Turn consecutive samples into consecutive rows of the network's input, enough of them for one step."""
 
-    def embed_stream(self, stream: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Embed consecutive blocks; see `NetworkModel.embed_stream`."""
-        rows = self.rows(stream)
-        return np.concatenate(list(steps_in_blocks(self.network, rows, self.reach, self.steps_per_block)))
+    def pieces(self, stream: Iterable[NDArray[np.float32]]) -> Iterator[Piece]:
+        """Cut the rows into blocks; see `NetworkModel.pieces`."""
+        return steps_in_blocks(self.rows(stream), self.reach, self.steps_per_block)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.audio import FrameGrid, decibels, mel_bank, reflected, resample_blocks, stft_magnitude
+from earmark.audio import FrameGrid, banded_mel_bank, decibels, reflected, stft_power
 from earmark.embeddings import options
 from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.convolutional import (
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from earmark.embeddings.model import FrameEmbeddings
     from earmark.runtime import Network
 
 __all__ = ["REGISTRATIONS", "Kumar", "floored", "kumar_network", "mel_decibels"]
@@ -76,8 +75,8 @@ STEP_ROWS, STEP_HOP_ROWS = 128, 64
 #: From the centre of a step's first spectrogram frame to that of its last one: with as many samples a clip has a step.
 GRID = FrameGrid(RATE, (STEP_ROWS - 1) * STFT_HOP, STEP_HOP_ROWS * STFT_HOP, tail="drop")
 
-#: Spectrogram frames that are made at a time, and bytes of them that are held in memory.
-ROWS_PER_RUN, SPOOL_BYTES = 512, 1 << 23
+#: Spectrogram frames that are made at a time (1 MB under the transforms), and bytes of them that are held in memory.
+ROWS_PER_RUN, SPOOL_BYTES = 256, 1 << 23
 
 PADDINGS = {
     "silence": "what the clip's end does not fill of a step is dropped; shorter clips are continued with zeros to one",
@@ -149,7 +148,7 @@ class Kumar(ConvolutionalModel):
         layers: tuple[str, ...] = (),
         padding: str = "silence",
         resampler: str = "soxr",
-        runtime: str = "torch",
+        runtime: str = "openvino",
     ) -> None:
         card = options.spelled(CARD, OPTIONS, layers=layers, padding=padding, resampler=resampler, runtime=runtime)
         super().__init__(
@@ -168,14 +167,12 @@ class Kumar(ConvolutionalModel):
         )
         self.layers, self.padding = layers, padding
 
-    def embed_blocks(self, blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> FrameEmbeddings:
-        """Embed a stream of blocks; see `EmbeddingModel.embed_blocks`."""
+    def resampled(self, heard: Heard, sample_rate: int) -> Iterable[NDArray[np.float32]]:
+        """Bring what is heard to 44.1 kHz; see the module for what resampy makes of it."""
+        stream = super().resampled(heard, sample_rate)
         if self.resampler == "soxr" or sample_rate == RATE:
-            return super().embed_blocks(blocks, sample_rate)
-        heard = Heard(blocks)
-        resampled = resample_blocks(heard, sample_rate, RATE, self.resampler)
-        embedded = super().embed_blocks(zero_ended(resampled, lambda _: -(-heard.samples * RATE // sample_rate)), RATE)
-        return replace(embedded, duration_seconds=heard.samples / sample_rate)
+            return stream
+        return zero_ended(stream, lambda samples: max(samples, -(-heard.samples * RATE // sample_rate)))
 
     def rows(self, stream: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Turn samples into the spectrogram.
@@ -205,9 +202,7 @@ class Kumar(ConvolutionalModel):
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `kumar_network`."""
-        from earmark.runtime import make_network
-
-        return make_network(kumar_network(tensors, self.layers), self.runtime, (STEP_ROWS, BANDS), free_axes=(0,))
+        return self.make(lambda: kumar_network(tensors, self.layers), (STEP_ROWS, BANDS), free_axes=(0,))
 
 
 def mel_decibels(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
@@ -223,10 +218,10 @@ def mel_decibels(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.f
     ndarray of shape (m, 128), float32
         Consecutive frames, frame t centred on sample 512 t: one, and one more for every 512 samples.
     """
-    bank = mel_bank(RATE, FFT_SIZE, BANDS, 0.0, RATE / 2)
+    bank = banded_mel_bank(RATE, FFT_SIZE, BANDS, 0.0, RATE / 2)
     cut = FrameGrid(RATE, FFT_SIZE, STFT_HOP, tail="drop")
     for samples, _ in cut.runs(reflected(blocks, FFT_SIZE // 2), ROWS_PER_RUN):
-        yield decibels(np.square(stft_magnitude(samples, FFT_SIZE, STFT_HOP, FFT_SIZE)) @ bank)
+        yield decibels(stft_power(samples, FFT_SIZE, STFT_HOP, FFT_SIZE) @ bank)
 
 
 def floored(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:

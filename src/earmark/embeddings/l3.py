@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.audio import FrameGrid, mel_bank, stft_magnitude, window_decibels
+from earmark.audio import FrameGrid, banded_mel_bank, in_chunks, stft_power, window_decibels
 from earmark.embeddings import options
 from earmark.embeddings.layers import layered, stages_of
 from earmark.embeddings.modules import channels_last, convolution, loaded
@@ -84,7 +84,8 @@ class L3Model(FramedModel):
         If the hop is shorter than a sample.
     """
 
-    frames_per_run = 16  # 27 MB of pieces to transform, with OpenL3
+    frames_per_run = 16  # 3 MB of spectrograms, with OpenL3
+    batch_rows = 4  # 100 MB for the activations of the first layers, with OpenL3
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class L3Model(FramedModel):
         center: bool = True,
         layers: tuple[str, ...] = (),
         resampler: str = "soxr",
-        runtime: str = "torch",
+        runtime: str = "openvino",
     ) -> None:
         rate = card.sample_rate
         if (step := int(hop * rate)) < 1:
@@ -140,13 +141,11 @@ class L3Model(FramedModel):
         ndarray of shape (frames, 1, bands, steps), float32
             Decibels from -80 to 0.
         """
-        return self.decibels(self.grid.cut(samples, frames))[:, np.newaxis]
+        return in_chunks(self.decibels, self.grid.cut(samples, frames))[:, np.newaxis]
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `l3_network`."""
-        from earmark.runtime import make_network
-
-        return make_network(l3_network(tensors, self._pool, self._layers), self.runtime, (1, *self._map_shape))
+        return self.make(lambda: l3_network(tensors, self._pool, self._layers), (1, *self._map_shape))
 
 
 def trained_mel_decibels(
@@ -173,8 +172,8 @@ def trained_mel_decibels(
     steps = -(-cut.shape[1] // hop)
     missing = (steps - 1) * hop + fft_size - cut.shape[1]
     padded = np.pad(cut, ((0, 0), (missing // 2, missing - missing // 2)))
-    power = np.square(stft_magnitude(padded, fft_size, hop, fft_size))
-    mel = np.sqrt(power @ mel_bank(sample_rate, fft_size, bands, 0.0, sample_rate / 2, scale="htk"))
+    bank = banded_mel_bank(sample_rate, fft_size, bands, 0.0, sample_rate / 2, scale="htk")
+    mel = np.sqrt(stft_power(padded, fft_size, hop, fft_size) @ bank)
     return window_decibels(mel).transpose(0, 2, 1)
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.audio import open_recording
+from earmark.embeddings.hearing import Hearing, WholeClip
 from earmark.errors import AudioError
 from earmark.progress import SILENT, Progress
 
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earmark.embeddings.card import EmbeddingCard
+    from earmark.runtime import Network
 
-__all__ = ["EmbeddingModel", "Fingerprint", "FrameEmbeddings", "Heard"]
+__all__ = ["EmbeddingModel", "Fingerprint", "FrameEmbeddings", "Heard", "naming"]
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,18 @@ class EmbeddingModel(ABC):
             If there are no samples, or they are so large that the embeddings are not finite.
         """
 
+    def hear(self, blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Hearing:
+        """Begin with a clip, whose pieces are then run by `network`; the parameters are those of `embed_blocks`."""
+        return WholeClip(lambda: self.embed_blocks(blocks, sample_rate))
+
+    @property
+    def network(self) -> Network:
+        """What runs the pieces of a clip; of models that have none it is not called."""
+        raise NotImplementedError
+
+    #: Rows of pieces that are worth running together.
+    batch_rows: int = 1
+
     def __repr__(self) -> str:
         card = self.card
         return f"<embedding model {card.name}: {card.dimension} values a frame, {card.sample_rate} Hz>"
@@ -241,13 +256,19 @@ class EmbeddingModel(ABC):
         AudioError
             If the file cannot be read to its end, or its samples are no sound.
         """
-        with open_recording(path) as recording:
-            try:
-                return self.embed_blocks(recording.blocks(), recording.info.sample_rate)
-            except AudioError as error:
-                if str(error).startswith(f"{path}: "):
-                    raise
-                raise AudioError(f"{path}: {error}") from error
+        with naming(path), open_recording(path) as recording:
+            return self.embed_blocks(recording.blocks(), recording.info.sample_rate)
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Put the path of a file in front of what is wrong with its sound."""
+    try:
+        yield
+    except AudioError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise AudioError(f"{path}: {error}") from error
 
 
 def _checked(samples: NDArray[np.floating]) -> NDArray[np.float32]:

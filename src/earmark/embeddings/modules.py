@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     import torch
     from numpy.typing import NDArray
     from torch import nn
 
-__all__ = ["applied", "channels_last", "convolution", "loaded"]
+__all__ = ["applied", "channels_last", "convolution", "loaded", "paired"]
 
 
 def loaded(layer: nn.Module, tensors: Mapping[str, NDArray[np.float32]], name: str) -> nn.Module:
@@ -29,7 +30,8 @@ def loaded(layer: nn.Module, tensors: Mapping[str, NDArray[np.float32]], name: s
     import torch
 
     parts = layer.state_dict().keys() - {"num_batches_tracked"}  # of training only
-    own = {part: torch.tensor(tensors[f"{name}.{part}"]) for part in parts}
+    # Not copied: large networks have hundreds of megabytes.
+    own = {part: torch.from_numpy(np.require(tensors[f"{name}.{part}"], np.float32, ["C", "W"])) for part in parts}
     layer.load_state_dict(own, strict=False, assign=True)
     return layer
 
@@ -104,3 +106,34 @@ def channels_last() -> nn.Module:
         From (rows, channels, height, width) to (rows, height * width * channels), the channels of a place side by side.
     """
     return applied(lambda maps: maps.permute(0, 2, 3, 1).flatten(1))
+
+
+def paired(convolution: nn.Module) -> nn.Module:
+    """Make a stage of stride 2 over one channel of a stage of stride 1 over two: each pair's first, and its second.
+
+    Parameters
+    ----------
+    convolution : torch.nn.Module
+        From (batch, 2, pairs) to (batch, channels, pairs + 1).
+
+    Returns
+    -------
+    torch.nn.Module
+        From (batch, 1, samples) to (batch, channels, samples // 2 + 1).
+    """
+    from torch import nn
+    from torch.nn.functional import pad
+
+    class Paired(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution = convolution
+
+        def forward(self, samples: torch.Tensor) -> torch.Tensor:
+            length = samples.shape[2]
+            even = pad(samples, (0, 1))[..., : (length + 1) // 2 * 2]  # an odd one has a zero beside it
+            pairs = even.reshape(samples.shape[0], -1, 2).transpose(1, 2)
+            found: torch.Tensor = self.convolution(pairs)
+            return found[..., : length // 2 + 1]
+
+    return Paired()

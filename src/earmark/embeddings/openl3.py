@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earmark.audio import mel_bank, stft_magnitude, window_decibels
+from earmark.audio import banded_mel_bank, stft_magnitude, window_decibels
 from earmark.embeddings import l3, options
 from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.weights import card_facts
@@ -164,7 +164,8 @@ def mel_decibels_of_0_4(cut: NDArray[np.float32], bands: int) -> NDArray[np.floa
     """
     steps = -(-RATE // STFT_HOP)
     padded = np.pad(cut, ((0, 0), (0, (steps - 1) * STFT_HOP + MEL_FFT - RATE)))
-    mel = stft_magnitude(padded, MEL_FFT, STFT_HOP, MEL_FFT) @ mel_bank(RATE, MEL_FFT, bands, 0.0, RATE / 2)
+    bank = banded_mel_bank(RATE, MEL_FFT, bands, 0.0, RATE / 2)
+    mel = stft_magnitude(padded, MEL_FFT, STFT_HOP, MEL_FFT) @ bank
     return window_decibels(mel).transpose(0, 2, 1)
 
 

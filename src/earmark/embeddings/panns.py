@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.audio import FrameGrid, decibels, mel_bank, reflected, stft_magnitude
+from earmark.audio import FrameGrid, banded_mel_bank, decibels, in_chunks, reflected, stft_power
 from earmark.embeddings import options
 from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.convolutional import (
@@ -29,14 +29,12 @@ from earmark.embeddings.convolutional import (
     Reach,
     Sliding,
     receptive_field,
-    steps_in_blocks,
     zero_ended,
 )
 from earmark.embeddings.layers import layered, stages_of
 from earmark.embeddings.modules import applied, convolution, loaded
-from earmark.embeddings.network_model import FramedModel, NetworkModel
+from earmark.embeddings.network_model import FramedModel, NetworkModel, Summary
 from earmark.errors import SettingsError
-from earmark.runtime import Network, make_network
 from earmark.weights import card_facts
 
 if TYPE_CHECKING:
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from earmark.embeddings.model import Fingerprint
+    from earmark.runtime import Network
 
 __all__ = ["REACH", "REGISTRATIONS", "ClipCnn14", "SlidingCnn14", "cnn14_stages", "panns_cnn14"]
 
@@ -53,6 +52,7 @@ LOW_HZ, HIGH_HZ = 50.0, 14000.0
 LEAST_SAMPLES = 31 * STFT_HOP  # of a window or clip: 32 rows of the spectrogram
 WINDOW_SECONDS, HOP_SECONDS = 1.0, 0.5
 LONGEST_WINDOW_SECONDS = 60.0  # bounds memory
+ROWS_PER_RUN = 256  # of a whole clip's spectrogram at a time: 1 MB under the transforms
 CLIP = "clip"
 BN_EPSILON = 1e-5  # of PyTorch
 
@@ -124,7 +124,7 @@ def panns_cnn14(
     hop: float | None = None,
     layers: tuple[str, ...] = (),
     resampler: str = "soxr",
-    runtime: str = "torch",
+    runtime: str = "openvino",
 ) -> NetworkModel:
     """Make Cnn14 for sliding windows or for whole clips.
 
@@ -191,12 +191,13 @@ class SlidingCnn14(FramedModel):
         hop: float = HOP_SECONDS,
         layers: tuple[str, ...] = (),
         resampler: str = "soxr",
-        runtime: str = "torch",
+        runtime: str = "openvino",
     ) -> None:
         card = options.spelled(
             CARD, OPTIONS, window=window, hop=hop, layers=layers, resampler=resampler, runtime=runtime
         )
         grid = _sliding_grid(window, hop)
+        self.batch_rows = max(1, int(8 * RATE / grid.window))
         super().__init__(
             replace(layered(card, LAYER_SIZES, layers), window_seconds=grid.window / RATE, hop_seconds=grid.hop / RATE),
             grid,
@@ -223,12 +224,12 @@ class SlidingCnn14(FramedModel):
             In decibels.
         """
         margins = ((0, 0), (FFT_SIZE // 2, FFT_SIZE // 2))
-        return mel_decibels(np.pad(self.grid.cut(samples, frames), margins, mode="reflect"))
+        return in_chunks(lambda cut: mel_decibels(np.pad(cut, margins, mode="reflect")), self.grid.cut(samples, frames))
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `cnn14_stages`."""
-        rows, batch = 1 + self.grid.window // STFT_HOP, max(1, int(16 * RATE / self.grid.window))
-        return make_network(stages_of(cnn14_stages(tensors), self.layers), self.runtime, (rows, BANDS), batch)
+        rows = 1 + self.grid.window // STFT_HOP
+        return self.make(lambda: stages_of(cnn14_stages(tensors), self.layers), (rows, BANDS))
 
 
 class ClipCnn14(ConvolutionalModel):
@@ -249,7 +250,7 @@ class ClipCnn14(ConvolutionalModel):
         *,
         tensors: Mapping[str, NDArray[np.float32]] | None = None,
         resampler: str = "soxr",
-        runtime: str = "torch",
+        runtime: str = "openvino",
     ) -> None:
         card = options.spelled(CARD, OPTIONS, window=CLIP, resampler=resampler, runtime=runtime)
         padding = f"zeros at the end of clips shorter than {LEAST_SAMPLES / RATE:g} s; the clip is mirrored at its ends"
@@ -267,7 +268,7 @@ class ClipCnn14(ConvolutionalModel):
         """Everything that decides the model's numbers; the grid is that of the spectrogram here, not of frames."""
         return replace(super().fingerprint, window=0, hop=0, lead=0)
 
-    def times(self, frames: int, duration_seconds: float) -> NDArray[np.float64]:
+    def times(self, first: int, frames: int, duration_seconds: float) -> NDArray[np.float64]:
         """Return the middle of the clip in seconds, the one frame's time."""
         return np.array([duration_seconds / 2])
 
@@ -280,24 +281,43 @@ class ClipCnn14(ConvolutionalModel):
             Consecutive rows in decibels, at least 32 in all.
         """
         mirrored = reflected(zero_ended(stream, lambda samples: max(samples, LEAST_SAMPLES)), FFT_SIZE // 2)
-        for samples, _ in self.grid.runs(mirrored, self.steps_per_block * REACH.stride):
+        for samples, _ in self.grid.runs(mirrored, ROWS_PER_RUN):
             yield mel_decibels(samples)
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the convolutions, and the dense layer beside them; see `cnn14_stages`."""
-        stages = cnn14_stages(tensors)
-        _, dense = (stages.pop(name) for name in ("over time", "fc1"))
-        self._dense = make_network(stages_of({"fc1": dense}), self.runtime, tensors["fc1.weight"].shape[1:])
-        return make_network(stages_of(stages), self.runtime, (4 * REACH.stride, BANDS), free_axes=(0,))
 
-    def embed_stream(self, stream: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Embed consecutive blocks; see `NetworkModel.embed_stream`."""
-        largest, total, steps = np.full((1, 1), -np.inf, np.float32), np.zeros((1, 1)), 0  # both (1, channels) soon
-        for block in steps_in_blocks(self.network, self.rows(stream), self.reach, self.steps_per_block):
-            largest = np.maximum(largest, block.max(axis=0, initial=-np.inf))
-            total = total + block.sum(axis=0, dtype=np.float64)
-            steps += len(block)
-        return self._dense((largest + total / steps).astype(np.float32))
+        def convolutions() -> nn.Module:
+            stages = cnn14_stages(tensors)
+            return stages_of({name: stage for name, stage in stages.items() if name not in ("over time", "fc1")})
+
+        def dense() -> nn.Module:
+            return stages_of({"fc1": cnn14_stages(tensors)["fc1"]})
+
+        self._dense = self.make(dense, (BLOCKS["conv_block6"],), part="dense")
+        return self.make(convolutions, (4 * REACH.stride, BANDS), free_axes=(0,))
+
+    def summary(self) -> Summary:
+        """Begin with a clip: its steps are made into one frame at its end."""
+        return _OverTime(self._dense)
+
+
+class _OverTime(Summary):
+    """Maximum and mean of a clip's steps, added, through the dense layer."""
+
+    def __init__(self, dense: Network) -> None:
+        self._dense = dense
+        self._largest, self._total = np.full((1, 1), -np.inf, np.float32), np.zeros((1, 1))  # both (1, channels) soon
+        self._steps = 0
+
+    def add(self, steps: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        self._largest = np.maximum(self._largest, steps.max(axis=0, initial=-np.inf))
+        self._total = self._total + steps.sum(axis=0, dtype=np.float64)
+        self._steps += len(steps)
+        return []
+
+    def end(self) -> list[NDArray[np.float32]]:
+        return [self._dense((self._largest + self._total / self._steps).astype(np.float32))]
 
 
 def mel_decibels(mirrored: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -313,8 +333,8 @@ def mel_decibels(mirrored: NDArray[np.float32]) -> NDArray[np.float32]:
     ndarray of shape (..., 1 + (n - 1024) // 320, 64), float32
         In decibels, no less than -100.
     """
-    power = np.square(stft_magnitude(mirrored, FFT_SIZE, STFT_HOP, FFT_SIZE))
-    return decibels(power @ mel_bank(RATE, FFT_SIZE, BANDS, LOW_HZ, HIGH_HZ))
+    bank = banded_mel_bank(RATE, FFT_SIZE, BANDS, LOW_HZ, HIGH_HZ)
+    return decibels(stft_power(mirrored, FFT_SIZE, STFT_HOP, FFT_SIZE) @ bank)
 
 
 def cnn14_stages(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, nn.Module]:

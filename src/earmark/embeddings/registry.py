@@ -20,10 +20,10 @@ from earmark.embeddings.card import EmbeddingCard, Registration
 from earmark.embeddings.hear_api import foreign_code
 from earmark.embeddings.hear_module import PREFIX, hear_registration
 from earmark.embeddings.model import EmbeddingModel
-from earmark.embeddings.options import Option, misread, read_options, split_name
+from earmark.embeddings.options import RUNTIME, Option, misread, read_options, split_name
 from earmark.errors import SettingsError
 
-__all__ = ["PATTERN_SIGNS", "embedding_options", "list_embeddings", "load_embedding"]
+__all__ = ["PATTERN_SIGNS", "embedding_options", "list_embeddings", "load_embedding", "on_runtime"]
 
 #: What makes a name a shell pattern.
 PATTERN_SIGNS = frozenset("*?[")
@@ -110,6 +110,37 @@ def embedding_options(name: str) -> Mapping[str, Option]:
     0.48
     """
     return _registration(split_name(name)[0]).options
+
+
+def on_runtime(name: str, runtime: str) -> str:
+    """Name an embedding as it is when another runtime runs its network.
+
+    Parameters
+    ----------
+    name : str
+        As for `load_embedding`; a runtime that it names itself stays.
+    runtime : str
+        One of `earmark.runtime.RUNTIMES`.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such embedding, or it runs in one way only.
+
+    Examples
+    --------
+    >>> on_runtime("yamnet:hop=0.24", "torch")
+    'yamnet:hop=0.24:runtime=torch'
+    """
+    base, said = split_name(name)
+    if runtime == RUNTIME.default or "runtime" in said:
+        return name
+    if "runtime" not in _registration(base).options:
+        raise SettingsError(
+            f"{base} runs its network in its own way, not by {runtime}. Leave out the device and the precision, or "
+            "name the others with :runtime= behind them."
+        )
+    return f"{name}:runtime={runtime}"
 
 
 def _registration(base: str) -> Registration:

@@ -38,12 +38,13 @@ from earmark.embeddings.convolutional import (
     zero_ended,
 )
 from earmark.embeddings.layers import steps_of
-from earmark.embeddings.modules import convolution
+from earmark.embeddings.modules import convolution, paired
 from earmark.weights import card_facts
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+    from torch import nn
 
     from earmark.runtime import Network
 
@@ -161,7 +162,7 @@ class SoundNet(ConvolutionalModel):
         tensors: Mapping[str, NDArray[np.float32]] | None = None,
         layers: tuple[str, ...] = (),
         resampler: str = "soxr",
-        runtime: str = "torch",
+        runtime: str = "openvino",
     ) -> None:
         spelled = options.spelled(card, OPTIONS[card.name], layers=layers, resampler=resampler, runtime=runtime)
         output = OUTPUTS[card.name]
@@ -210,10 +211,8 @@ class SoundNet(ConvolutionalModel):
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `soundnet_network`."""
-        from earmark.runtime import make_network
-
         example_samples = self.reach.before + self.reach.after
-        return make_network(soundnet_network(tensors, self.cells), self.runtime, (example_samples,), free_axes=(0,))
+        return self.make(lambda: soundnet_network(tensors, self.cells), (example_samples,), free_axes=(0,))
 
     def _length(self, samples: int) -> int:
         """How many samples a clip is padded to."""
@@ -247,7 +246,9 @@ def soundnet_network(tensors: Mapping[str, NDArray[np.float32]], cells: Mapping[
     last = max(cells, key=lambda name: len(slidings(name)))
     stages: dict[str, nn.Module] = {}
     for name, sliding in slidings(last).items():
-        if name in CONVOLUTIONS:
+        if name == "conv1":
+            stages[name] = _first_convolution(tensors)
+        elif name in CONVOLUTIONS:
             normalisation = name.replace("conv", "bn")
             stages[name] = convolution(
                 tensors, name, normalisation, epsilon=BN_EPSILON, stride=sliding.stride, padding=sliding.padding
@@ -255,6 +256,18 @@ def soundnet_network(tensors: Mapping[str, NDArray[np.float32]], cells: Mapping[
         else:
             stages[name] = nn.MaxPool1d(sliding.width)
     return steps_of(stages, cells)
+
+
+def _first_convolution(tensors: Mapping[str, NDArray[np.float32]]) -> nn.Module:
+    """Build the first convolution over pairs of samples, of half the width and without a stride: the same sums.
+
+    As it stands OpenVINO takes 66 ms to prepare it for each new length of a clip, so 8.
+    """
+    weight = tensors["conv1.weight"]
+    pairs = weight.reshape(len(weight), -1, STRIDE).transpose(0, 2, 1)
+    padding = CONVOLUTIONS["conv1"].width // 2 // STRIDE
+    stage = convolution({**tensors, "conv1.weight": pairs}, "conv1", "bn1", epsilon=BN_EPSILON, padding=padding)
+    return paired(stage)
 
 
 REGISTRATIONS = tuple(Registration(card, partial(SoundNet, card), OPTIONS[card.name]) for card in CARDS)

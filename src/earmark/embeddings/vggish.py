@@ -102,16 +102,15 @@ class Vggish(PatchModel):
         If the hop is not a multiple of the spectrogram's.
     """
 
+    batch_rows = 8
+
     def __init__(self, card: EmbeddingCard = CARD, *, hop: float = HOP_SECONDS, **settings: Any) -> None:
         self._relu, self._quantised = card.name == RELU_CARD.name, card.name == PCA_CARD.name
         super().__init__(card, OPTIONS, LAYER_SIZES, LOG_OFFSET, np.float64, "drop", hop=hop, **settings)
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `vggish_network` and `quantise`."""
-        from earmark.runtime import make_network
-
-        module = vggish_network(tensors, self.layers, relu=self._relu)
-        network = make_network(module, self.runtime, (1, PATCH_STEPS, BANDS))
+        network = self.make(lambda: vggish_network(tensors, self.layers, relu=self._relu), (1, PATCH_STEPS, BANDS))
         if not self._quantised:
             return network
         eigen_vectors, means = tensors["pca_eigen_vectors"], tensors["pca_means"]

@@ -95,9 +95,7 @@ class Yamnet(PatchModel):
 
     def build_network(self, tensors: Mapping[str, NDArray[np.float32]]) -> Network:
         """Make the network; see `yamnet_network`."""
-        from earmark.runtime import make_network
-
-        return make_network(yamnet_network(tensors, self.layers), self.runtime, (1, PATCH_STEPS, BANDS))
+        return self.make(lambda: yamnet_network(tensors, self.layers), (1, PATCH_STEPS, BANDS))
 
 
 def yamnet_network(tensors: Mapping[str, NDArray[np.float32]], layers: Sequence[str] = ()) -> torch.nn.Module:

@@ -6,6 +6,7 @@ from earmark.evaluation.leaks import LeakCheck, check_leaks
 from earmark.evaluation.metrics import INTERVAL, Interval, Scores, accuracy_interval, score
 from earmark.evaluation.platt import PlattScaling
 from earmark.evaluation.protocol import describe_dataset, describe_protocol, versions
+from earmark.evaluation.solvers import SOLVERS, fit_systems
 from earmark.evaluation.splits import SPLITS, Clips, Fold, SplitSettings, default_split, make_folds
 from earmark.evaluation.summary import summarise
 from earmark.evaluation.system import LIKELIHOODS, System
@@ -14,6 +15,7 @@ __all__ = [
     "FUSIONS",
     "INTERVAL",
     "LIKELIHOODS",
+    "SOLVERS",
     "SPLITS",
     "SYSTEM",
     "Clips",
@@ -32,6 +34,7 @@ __all__ = [
     "default_split",
     "describe_dataset",
     "describe_protocol",
+    "fit_systems",
     "fuse_late",
     "make_folds",
     "pool",

@@ -15,8 +15,8 @@ import numpy as np
 
 from earmark.evaluation.fusion import pool
 from earmark.evaluation.metrics import score
+from earmark.evaluation.solvers import fit_systems
 from earmark.evaluation.splits import Fold
-from earmark.evaluation.system import System
 from earmark.parallel import cores, side_by_side
 from earmark.progress import SILENT, Progress
 from earmark.store import ClipFrames
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from earmark.datasets import Dataset
+    from earmark.evaluation.system import System
 
 __all__ = ["SYSTEM", "FoldSet", "Outcome", "compare_systems"]
 
@@ -59,7 +60,8 @@ class Outcome:
     ----------
     results : DataFrame
         One row for each trained system: the columns of `SYSTEM`, ``repeat``, ``fold``, ``n_train``, ``n_test``,
-        ``accuracy``, ``balanced_accuracy``, ``macro_f1`` (0 to 1) and ``seconds`` (training and testing).
+        ``accuracy``, ``balanced_accuracy``, ``macro_f1`` (0 to 1) and ``seconds``: of testing, and an equal share of
+        the training of all folds.
     predictions : DataFrame
         One row for each test clip: the same names, ``path``, ``group`` where known, ``label``, ``predicted``, and
         ``likelihood:CLASS`` for each class.
@@ -67,28 +69,6 @@ class Outcome:
 
     results: pd.DataFrame
     predictions: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class _Job:
-    embedding: str
-    classifier: str
-    fusion: str
-    fold_set: FoldSet
-    fold: Fold
-    seed: int
-
-    @property
-    def names(self) -> dict[str, Any]:
-        return {
-            "embedding": self.embedding,
-            "classifier": self.classifier,
-            "fusion": self.fusion,
-            "train_fraction": self.fold_set.train_fraction,
-            "split": self.fold_set.split,
-            "repeat": self.fold.repeat,
-            "fold": self.fold.name,
-        }
 
 
 def compare_systems(
@@ -101,6 +81,8 @@ def compare_systems(
     *,
     platt: bool = False,
     seed: int = 0,
+    solver: str = "batched",
+    device: str = "cpu",
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> Outcome:
@@ -122,8 +104,10 @@ def compare_systems(
         Whether SVM likelihoods are Platt-scaled on the validation clips of each fold, which must then have some.
     seed : int
         Every training draws its random numbers from this seed, its repeat and its fold.
+    solver, device : str
+        How and where classifiers are trained; see `fit_systems`.
     workers : int, optional
-        Systems trained at once; by default one a core.
+        Threads; by default one a core.
     progress : Progress
         Hears of the steps.
 
@@ -132,45 +116,88 @@ def compare_systems(
     Outcome
         In an order, and with numbers, that do not depend on the workers.
     """
-    jobs = [
-        _Job(embedding, classifier, fusion, fold_set, fold, _seed(seed, fold, index))
-        for classifier in classifiers
-        for fusion in fusions
-        for fold_set in fold_sets
-        for index, fold in enumerate(fold_set.folds)
-    ]
     # Pooling does not look at labels, so it is done once for all folds.
-    rows = {fusion: pool(frames, fusion) for fusion in fusions}
+    trials = [
+        _Trial(dataset, embedding, fusion, pool(frames, fusion), fold_sets, platt=platt, seed=seed)
+        for fusion in fusions
+    ]
+    tables, fits = [], len(classifiers) * sum(len(trial.folds) for trial in trials)
+    with progress.step(f"Training and testing on {embedding}", fits, "fits") as advance:
+        for classifier in classifiers:
+            for trial in trials:
+                tables += trial.run(classifier, solver, device, workers or cores())
+                advance(len(trial.folds))
+    return _collect(dataset.card.name, tables)
 
-    def run(job: int) -> tuple[dict[str, Any], pd.DataFrame]:
-        return _run(dataset, rows[jobs[job].fusion], jobs[job], platt=platt)
 
-    done: dict[int, tuple[dict[str, Any], pd.DataFrame]] = {}
-    with progress.step(f"Training and testing on {embedding}", len(jobs), "fits") as advance:
-        for job, tables in side_by_side(run, range(len(jobs)), workers or cores()):
-            done[job] = tables
-            advance()
-    return _collect(dataset.card.name, [done[job] for job in range(len(jobs))])
+class _Trial:
+    """All folds of one embedding and one fusion."""
 
+    def __init__(
+        self,
+        dataset: Dataset,
+        embedding: str,
+        fusion: str,
+        rows: ClipFrames,
+        fold_sets: Sequence[FoldSet],
+        *,
+        platt: bool,
+        seed: int,
+    ) -> None:
+        self.dataset, self.embedding, self.fusion, self.rows, self.platt = dataset, embedding, fusion, rows, platt
+        self.folds = [(fold_set, fold) for fold_set in fold_sets for fold in fold_set.folds]
+        self.seeds = [_seed(seed, fold, index) for fold_set in fold_sets for index, fold in enumerate(fold_set.folds)]
 
-def _run(dataset: Dataset, rows: ClipFrames, job: _Job, *, platt: bool) -> tuple[dict[str, Any], pd.DataFrame]:
-    import pandas as pd
+    def run(self, classifier: str, solver: str, device: str, workers: int) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+        """Train all folds, then test each: a row of results and a table of predictions for each fold."""
+        started = time.perf_counter()
+        systems = fit_systems(
+            classifier,
+            self.fusion,
+            self.rows,
+            self.dataset.labels,
+            [fold.train for _, fold in self.folds],
+            self.seeds,
+            solver=solver,
+            device=device,
+            workers=workers,
+        )
+        share = (time.perf_counter() - started) / len(systems)
 
-    started, fold, labels = time.perf_counter(), job.fold, dataset.labels
-    system = System(job.classifier, job.fusion, job.seed)
-    held = (rows.take(fold.validation), labels[fold.validation]) if platt else None
-    system.fit(rows.take(fold.train), labels[fold.train], held)
-    likelihoods = system.likelihoods(rows.take(fold.test))
-    predicted = system.classes[likelihoods.argmax(axis=1)]
-    seconds = time.perf_counter() - started
-    result = job.names | {"n_train": len(fold.train), "n_test": len(fold.test)}
-    result |= vars(score(labels[fold.test], predicted)) | {"seconds": seconds}
-    known = [column for column in ("path", "group", "label") if dataset.has(column)]
-    table = dataset.clips.iloc[fold.test][known].reset_index(drop=True)
-    table["predicted"] = predicted
-    for name, column in zip(system.classes, likelihoods.T, strict=True):
-        table[f"likelihood:{name}"] = column
-    return result, pd.concat([pd.DataFrame([job.names] * len(table)), table], axis=1)
+        def test(number: int) -> tuple[dict[str, Any], pd.DataFrame]:
+            return self._test(classifier, systems[number], *self.folds[number], share)
+
+        done = dict(side_by_side(test, range(len(systems)), workers))
+        return [done[number] for number in range(len(systems))]
+
+    def _test(
+        self, classifier: str, system: System, fold_set: FoldSet, fold: Fold, training_seconds: float
+    ) -> tuple[dict[str, Any], pd.DataFrame]:
+        import pandas as pd
+
+        started, labels = time.perf_counter(), self.dataset.labels
+        if self.platt:
+            system.calibrate(self.rows.take(fold.validation), labels[fold.validation])
+        likelihoods = system.likelihoods(self.rows.take(fold.test))
+        predicted = system.classes[likelihoods.argmax(axis=1)]
+        seconds = training_seconds + time.perf_counter() - started
+        names = {
+            "embedding": self.embedding,
+            "classifier": classifier,
+            "fusion": self.fusion,
+            "train_fraction": fold_set.train_fraction,
+            "split": fold_set.split,
+            "repeat": fold.repeat,
+            "fold": fold.name,
+        }
+        result = names | {"n_train": len(fold.train), "n_test": len(fold.test)}
+        result |= vars(score(labels[fold.test], predicted)) | {"seconds": seconds}
+        known = [column for column in ("path", "group", "label") if self.dataset.has(column)]
+        table = self.dataset.clips.iloc[fold.test][known].reset_index(drop=True)
+        table["predicted"] = predicted
+        for name, column in zip(system.classes, likelihoods.T, strict=True):
+            table[f"likelihood:{name}"] = column
+        return result, pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
 
 
 def _collect(dataset: str, tables: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> Outcome:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from earmark.classifiers import list_classifiers
 from earmark.evaluation.fusion import FUSIONS
 from earmark.evaluation.metrics import INTERVAL
+from earmark.evaluation.solvers import SOLVERS
 from earmark.evaluation.splits import SPLITS, SplitSettings
 from earmark.evaluation.system import LIKELIHOODS
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_dataset", "describe_protocol", "versions"]
 
-_PACKAGES = ("earmark", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "soundfile", "soxr", "torch")
+_PACKAGES = ("earmark", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "soundfile", "soxr", "torch", "openvino")
 
 
 def describe_protocol(
@@ -37,6 +38,7 @@ def describe_protocol(
     train_fractions: Sequence[float | None],
     settings: SplitSettings,
     likelihoods: str,
+    solver: str,
     leak_checks: Sequence[LeakCheck],
 ) -> dict[str, Any]:
     """Write the protocol of a comparison down.
@@ -59,6 +61,7 @@ def describe_protocol(
         "scaling": "each embedding value to [0, 1] by minimum and maximum of the training rows",
         "fusions": {fusion: FUSIONS[fusion] for fusion in fusions},
         "likelihoods": f"{likelihoods}: {LIKELIHOODS[likelihoods]}",
+        "solver": f"{solver}: {SOLVERS[solver]}",
         "classifiers": {name: dict(cards[name].settings) for name in classifiers},
         "metrics": "file-wise accuracy, balanced accuracy, macro F1; mean and deviation over folds and repeats",
         "interval": INTERVAL,

@@ -83,12 +83,7 @@ class System:
         """Classes in the order of the likelihoods, shape (classes,), of the type of the labels."""
         return self.model.classes_
 
-    def fit(
-        self,
-        rows: ClipFrames,
-        labels: NDArray[Any],
-        validation: tuple[ClipFrames, NDArray[Any]] | None = None,
-    ) -> Self:
+    def fit(self, rows: ClipFrames, labels: NDArray[Any]) -> Self:
         """Train on clips.
 
         Parameters
@@ -97,8 +92,6 @@ class System:
             Rows of the training clips: frames with late fusion, pooled vectors with early fusion.
         labels : ndarray of shape (clips,)
             Their classes: text or whole numbers.
-        validation : tuple of (ClipFrames, ndarray), optional
-            Clips on which an SVM's decision values are turned into likelihoods by Platt scaling.
 
         Returns
         -------
@@ -109,10 +102,26 @@ class System:
         span = rows.values.max(axis=0) - self.minimum
         self.scale = np.divide(1, span, out=np.ones_like(span), where=span >= np.finfo(np.float32).tiny)
         self.model.fit(self._scaled(rows), np.repeat(labels, rows.counts))
-        if validation is not None and hasattr(self.model, "decision_function"):
-            held, held_labels = validation
+        return self
+
+    def calibrate(self, held: ClipFrames, labels: NDArray[Any]) -> Self:
+        """Turn an SVM's decision values into likelihoods by Platt scaling; leaves dense nets as they are.
+
+        Parameters
+        ----------
+        held : ClipFrames
+            Rows of clips that it was not trained on.
+        labels : ndarray of shape (clips,)
+            Their classes.
+
+        Returns
+        -------
+        System
+            Itself.
+        """
+        if hasattr(self.model, "decision_function"):
             decisions = self.model.decision_function(self._scaled(held))
-            self.platt = PlattScaling.fit(decisions, np.repeat(held_labels, held.counts), self.classes)
+            self.platt = PlattScaling.fit(decisions, np.repeat(labels, held.counts), self.classes)
         return self
 
     def frame_likelihoods(self, rows: ClipFrames) -> NDArray[np.float64]:

@@ -1,12 +1,12 @@
-"""PyTorch networks run by OpenVINO on the CPU, in float32.
+"""PyTorch networks run by OpenVINO on the CPU.
 
-A network is defined in PyTorch and converted here once. Like `TorchNetwork` it runs each call on one thread, and
-several workers may call one network at once. The properties that say so are documented on OpenVINO's pages
-"Performance Hints and Thread Scheduling" and "Precision Control":
+A network is defined in PyTorch and converted once; what comes of that is kept on disk. Like `TorchNetwork` it
+runs each call on one thread, and several workers may call one network at once. The properties that say so are
+documented on OpenVINO's pages "Performance Hints and Thread Scheduling" and "Precision Control":
 
 ``INFERENCE_PRECISION_HINT``, ``EXECUTION_MODE_HINT``
-    float32 and ``ACCURACY``. By default OpenVINO computes in bfloat16 where the processor has it, and in float16 on
-    ARM: YAMNet's values are then off by 0.1.
+    float32 and ``ACCURACY`` unless bfloat16 is asked for. By default OpenVINO computes in bfloat16 where the processor
+    has it, and in float16 on ARM: YAMNet's values are then off by 0.1.
 ``NUM_STREAMS``, ``INFERENCE_NUM_THREADS``
     A stream runs one call at a time, and OpenVINO deals its threads out to the streams. As many of either as there
     are processors make streams of one thread, enough for a worker on each processor; calls beyond that wait. Streams
@@ -25,13 +25,15 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from earmark.parallel import cores
+from earmark.runtime.converted import keep_network, kept_network
 from earmark.runtime.telemetry import silent_openvino
 from earmark.runtime.threads import one_thread
 
@@ -47,13 +49,14 @@ LARGEST_INPUT = 1e12
 
 
 class OpenVinoNetwork:
-    """A PyTorch module, converted to OpenVINO and run on the CPU in float32.
+    """A PyTorch module, converted to OpenVINO and run on the CPU.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        Takes a tensor of shape (rows, ...) and gives one of shape (rows, ...). It is traced: what it does may depend
-        on the shape of a row only through the sizes of tensors, not through Python's ``if`` and ``for``.
+    module : callable
+        Builds a torch.nn.Module that takes a tensor of shape (rows, ...) and gives one of shape (rows, ...). It is
+        traced: what it does may depend on the shape of a row only through the sizes of tensors, not through Python's
+        ``if`` and ``for``. Not called if the converted network is found.
     example_shape : tuple of int
         Shape of one row of its input, without the axis of rows.
     batch_rows : int
@@ -61,6 +64,11 @@ class OpenVinoNetwork:
     free_axes : collection of int
         Axes of `example_shape` whose size may differ from call to call, for networks that run over clips of any
         length. The size in `example_shape` is one that the network can take.
+    precision : {"float32", "bfloat16"}
+        Number format of the products.
+    kept : Path, optional
+        Folder in which the converted network is kept, with everything that decides its numbers in its name. The next
+        process then needs neither PyTorch nor the weights.
 
     Raises
     ------
@@ -70,16 +78,22 @@ class OpenVinoNetwork:
 
     def __init__(
         self,
-        module: torch.nn.Module,
+        module: Callable[[], torch.nn.Module],
         example_shape: tuple[int, ...],
         batch_rows: int = 16,
         free_axes: Collection[int] = (),
+        precision: str = "float32",
+        kept: Path | None = None,
     ) -> None:
         self._batch_rows = batch_rows
-        with silent_openvino() as openvino:
-            model = _converted(openvino, module, example_shape, free_axes)
-            self._compiled = openvino.Core().compile_model(model, "CPU", _properties(cores(), bool(free_axes)))
         self._idle: deque[Any] = deque()  # requests that wait for a caller: each serves one at a time
+        properties = _properties(cores(), bool(free_axes), precision)
+        with silent_openvino() as openvino:
+            model: Any = kept_network(kept) if kept else None
+            if model is None:
+                model = _converted(openvino, module(), example_shape, free_axes)
+                model = (keep_network(kept, openvino, model) if kept else None) or model
+            self._compiled = openvino.Core().compile_model(model, "CPU", properties)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the rows of `batch` through the module.
@@ -106,12 +120,13 @@ class OpenVinoNetwork:
         return result
 
 
-def _properties(streams: int, sizes_vary: bool) -> dict[str, str | bool]:
+def _properties(streams: int, sizes_vary: bool, precision: str) -> dict[str, str | bool]:
     """Return OpenVINO's settings for so many streams of one thread; see the top of this module."""
+    bfloat16 = precision == "bfloat16"
     caching: dict[str, str | bool] = {"CPU_RUNTIME_CACHE_CAPACITY": "0"} if sizes_vary else {}
     return caching | {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "EXECUTION_MODE_HINT": "ACCURACY",
+        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+        "EXECUTION_MODE_HINT": "PERFORMANCE" if bfloat16 else "ACCURACY",
         "NUM_STREAMS": str(streams),
         "INFERENCE_NUM_THREADS": str(streams),
         "ENABLE_HYPER_THREADING": True,
@@ -127,13 +142,12 @@ def _converted(
 
     sizes = [-1 if axis in free_axes else size for axis, size in enumerate(example_shape)]
     with one_thread(), torch.no_grad(), _no_arguments(), warnings.catch_warnings():
-        # OpenVINO traces by torch.jit, which PyTorch has deprecated; its way by torch.export takes twice as long.
+        # OpenVINO traces by torch.jit too, which PyTorch has deprecated; its way by torch.export takes twice as long.
+        # It would run the module three times more, to see whether it does the same each time.
         warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
-        return openvino.convert_model(
-            module.eval(),
-            example_input=torch.zeros(2, *example_shape),
-            input=[openvino.PartialShape([-1, *sizes])],
-        )
+        example = torch.zeros(2, *example_shape)
+        traced = torch.jit.trace(module.eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
+        return openvino.convert_model(traced, input=[openvino.PartialShape([-1, *sizes])])
 
 
 @contextmanager

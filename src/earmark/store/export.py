@@ -1,13 +1,14 @@
-"""Embeddings out of the store, as files for other programs."""
+"""Embeddings out of the store, as files for other programs; a long recording is never in memory as a whole."""
 
 from __future__ import annotations
 
 import os
+import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["export_npz", "export_parquet"]
 
-#: Clips held in memory at a time.
+#: Short clips are packed together, so they are read many at a time: so many, or so many frames, at most.
 _CLIPS = 64
+_FRAMES = 1024
 
 
 def export_npz(store: EmbeddingStore, sha256: Mapping[Path, str], folder: Path) -> Path:
@@ -49,19 +51,21 @@ def export_npz(store: EmbeddingStore, sha256: Mapping[Path, str], folder: Path) 
         If a file cannot be written.
     """
     names = _names(list(sha256))
-    for path, values, times in _clips(store, sha256):
+    for path, parts, times in _clips(store, sha256):
         file = folder / names[path]
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with replacing(file) as temporary, temporary.open("wb") as out:
-                np.savez(out, embedding=values, timestamps=times)
+                _write_npz(out, parts, times)
         except OSError as error:
             raise _unwritten(file, error) from error
     return folder
 
 
 def export_parquet(store: EmbeddingStore, sha256: Mapping[Path, str], folder: Path) -> Path:
-    """Write one Parquet file with a row for each recording: ``path``, ``times`` (s), ``frames``.
+    """Write one Parquet file with a row for each recording: ``path``, ``first_frame``, ``times`` (s), ``frames``.
+
+    A long recording has several rows, one after the other as in the store, each with the frame where it begins.
 
     Parameters
     ----------
@@ -102,18 +106,37 @@ def export_parquet(store: EmbeddingStore, sha256: Mapping[Path, str], folder: Pa
     return file
 
 
+def _write_npz(out: IO[bytes], parts: Iterable[NDArray[np.float32]], times: NDArray[np.float64]) -> None:
+    """Write what `numpy.savez` would, part by part."""
+    with zipfile.ZipFile(out, "w") as archive:
+        with archive.open("embedding.npy", "w", force_zip64=True) as member:
+            for number, part in enumerate(parts):
+                if number == 0:
+                    shape = (len(times), part.shape[1])
+                    header = {"descr": np.lib.format.dtype_to_descr(part.dtype), "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(member, header)
+                member.write(part.data)
+        with archive.open("timestamps.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, times, allow_pickle=False)
+
+
 def _rows(store: EmbeddingStore, sha256: Mapping[Path, str]) -> Iterator[pa.Table]:
     import pyarrow as pa
 
-    for path, values, times in _clips(store, sha256):
-        frames = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
-        yield pa.table(
-            {
-                "path": [str(path)],
-                "times": pa.array([times.tolist()], pa.list_(pa.float64())),
-                "frames": pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), frames),
-            }
-        ).replace_schema_metadata({"fingerprint": store.fingerprint.to_json()})
+    for path, parts, times in _clips(store, sha256):
+        first = 0
+        for part in parts:
+            frames = pa.FixedSizeListArray.from_arrays(pa.array(part.reshape(-1)), part.shape[1])
+            borders = pa.array([0, len(part)], pa.int32())
+            yield pa.table(
+                {
+                    "path": [str(path)],
+                    "first_frame": pa.array([first], pa.int32()),
+                    "times": pa.ListArray.from_arrays(borders, pa.array(times[first : first + len(part)])),
+                    "frames": pa.ListArray.from_arrays(borders, frames),
+                }
+            ).replace_schema_metadata({"fingerprint": store.fingerprint.to_json()})
+            first += len(part)
 
 
 def _unwritten(file: Path, error: OSError) -> StoreError:
@@ -123,17 +146,30 @@ def _unwritten(file: Path, error: OSError) -> StoreError:
 
 def _clips(
     store: EmbeddingStore, sha256: Mapping[Path, str]
-) -> Iterator[tuple[Path, NDArray[np.float32], NDArray[np.float64]]]:
-    for part in _parts(list(sha256)):
-        digests = [sha256[path] for path in part]
+) -> Iterator[tuple[Path, Iterable[NDArray[np.float32]], NDArray[np.float64]]]:
+    """Give each recording with its frames, in parts if it is long, and their times."""
+    for batch in _batches(store, sha256):
+        digests = [sha256[path] for path in batch]
+        if len(batch) == 1:
+            yield batch[0], store.parts(digests[0]), store.times(digests)
+            continue
         frames, times = store.read(digests), store.times(digests)
-        for clip, path in enumerate(part):
-            yield path, frames[clip], times[frames.offsets[clip] : frames.offsets[clip + 1]]
+        for clip, path in enumerate(batch):
+            yield path, [frames[clip]], times[frames.offsets[clip] : frames.offsets[clip + 1]]
 
 
-def _parts(paths: list[Path]) -> Iterator[list[Path]]:
-    for start in range(0, len(paths), _CLIPS):
-        yield paths[start : start + _CLIPS]
+def _batches(store: EmbeddingStore, sha256: Mapping[Path, str]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    frames = 0
+    for path, digest in sha256.items():
+        more = store.n_frames(digest) if store.n_parts(digest) == 1 else _FRAMES + 1  # a long clip comes alone
+        if batch and (len(batch) == _CLIPS or frames + more > _FRAMES):
+            yield batch
+            batch, frames = [], 0
+        batch.append(path)
+        frames += more
+    if batch:
+        yield batch
 
 
 def _names(paths: list[Path]) -> dict[Path, Path]:

@@ -1,6 +1,6 @@
 """Fill the store: embed whatever clips are not there yet, side by side, never twice.
 
-Each worker takes one clip from file to frames; finished clips are gathered and written in shards every few seconds.
+The clips run through `earmark.embeddings.pipeline`; finished ones are gathered and written in shards every few seconds.
 Whatever stops the run (an error, Ctrl-C), the finished clips are written first; after a kill only those of the last
 few seconds are missing.
 """
@@ -8,21 +8,23 @@ few seconds are missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Self
 
 from earmark.audio import file_sha256
+from earmark.embeddings import embed_recordings
 from earmark.errors import AudioError, ClipFailure, StoreError
 from earmark.parallel import cores, side_by_side
 from earmark.progress import SILENT, Progress
-from earmark.store.store import ClipRow, EmbeddingStore
+from earmark.store.shard import PART_BYTES, ClipRow, ShardWriter
+from earmark.store.store import EmbeddingStore
 
 if TYPE_CHECKING:
-    from earmark.embeddings import EmbeddingModel, FrameEmbeddings
+    from earmark.embeddings import EmbeddingModel
 
 __all__ = ["Extraction", "embed_clips"]
 
@@ -122,25 +124,22 @@ def _embed_missing(
     progress: Progress,
 ) -> list[float]:
     """Embed and store clips; give the length of each in seconds, and add those that failed to `failures`."""
-
-    def embed(item: tuple[str, Path]) -> FrameEmbeddings | AudioError:
-        try:
-            return model.embed_file(item[1])
-        except AudioError as error:
-            return error
-
     model.fetch(progress)
     model.prepare()
     seconds = []
-    with _gather(store) as keep, progress.step(f"Embedding with {model.card.name}", len(missing), "clips") as advance:
-        for (digest, path), outcome in side_by_side(embed, missing.items(), workers):
+    embedded = embed_recordings(model, missing.items(), workers, PART_BYTES)
+    with _Keeper(store) as keeper, progress.step(f"Embedding with {model.card.name}", len(missing), "clips") as advance:
+        for digest, outcome in embedded:
+            path = missing[digest]
             if isinstance(outcome, AudioError):
+                keeper.drop(digest)
                 failures[path] = str(outcome)
                 advance()
                 continue
-            keep(ClipRow(digest, str(path), outcome))
-            seconds.append(outcome.duration_seconds)
-            advance(1, outcome.duration_seconds)
+            keeper.keep(ClipRow(digest, str(path), outcome.embeddings, outcome.first_frame), last=outcome.last)
+            if outcome.last:
+                seconds.append(outcome.embeddings.duration_seconds)
+                advance(1, outcome.embeddings.duration_seconds)
     return seconds
 
 
@@ -165,38 +164,67 @@ def _digests(paths: Sequence[Path], workers: int, progress: Progress) -> tuple[d
     return {path: found[path] for path in dict.fromkeys(paths) if path in found}, failures
 
 
-class _Keep(Protocol):
-    def __call__(self, row: ClipRow) -> None: ...
+class _Keeper:
+    """Gathers clips and writes them in shards; whatever ends the block, the clips that are whole are written.
 
+    A long clip, which comes in parts, has a shard of its own, to which each part is written as it comes.
+    """
 
-@contextmanager
-def _gather(store: EmbeddingStore) -> Iterator[_Keep]:
-    """Gather clips and write them in shards; what is gathered is written whatever ends the block."""
-    rows: list[ClipRow] = []
-    size, last = 0, time.monotonic()
+    def __init__(self, store: EmbeddingStore) -> None:
+        self._store = store
+        self._rows: list[ClipRow] = []
+        self._size, self._last = 0, time.monotonic()
+        self._long: dict[str, tuple[ExitStack, ShardWriter]] = {}
+        # Shards are written in a thread of its own: Ctrl-C stops the main thread only, a shard once begun is finished.
+        self._writer = ThreadPoolExecutor(1, "earmark-writer")
 
-    def write() -> None:
-        nonlocal size, last
-        store.refresh()  # another process may have embedded the same clips meanwhile
-        finished = [row for row in rows if row.sha256 not in store]
-        rows.clear()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._writer:
+            for digest in tuple(self._long):
+                self.drop(digest)
+            self._write()
+
+    def keep(self, row: ClipRow, *, last: bool) -> None:
+        """Take a clip, or the next part of a long one."""
+        if row.first_frame or not last:
+            self._keep_part(row, last=last)
+            return
+        self._rows.append(row)
+        self._size += row.embeddings.values.nbytes
+        if self._size >= SHARD_BYTES or time.monotonic() - self._last >= SHARD_SECONDS:
+            self._write()
+
+    def drop(self, digest: str) -> None:
+        """Forget what was kept of a clip that cannot be embedded to its end."""
+        if digest in self._long:
+            file, _ = self._long.pop(digest)
+            with suppress(_DroppedError):
+                self._writer.submit(file.__exit__, _DroppedError, _DroppedError(), None).result()
+
+    def _keep_part(self, row: ClipRow, *, last: bool) -> None:
+        if row.sha256 not in self._long:
+            file = ExitStack()
+            self._long[row.sha256] = file, file.enter_context(self._store.shard())
+        file, shard = self._long[row.sha256]
+        self._writer.submit(shard.add, [row]).result()
+        if last:
+            del self._long[row.sha256]
+            self._writer.submit(file.close).result()
+
+    def _write(self) -> None:
+        self._store.refresh()  # another process may have embedded the same clips meanwhile
+        finished = [row for row in self._rows if row.sha256 not in self._store]
+        self._rows.clear()
         if finished:
-            # In a thread of its own, because Ctrl-C stops the main thread only: a shard once begun is finished.
-            with ThreadPoolExecutor(1) as writer:
-                writer.submit(store.write, finished).result()
-        size, last = 0, time.monotonic()
+            self._writer.submit(self._store.write, finished).result()
+        self._size, self._last = 0, time.monotonic()
 
-    def keep(row: ClipRow) -> None:
-        nonlocal size
-        rows.append(row)
-        size += row.embeddings.values.nbytes
-        if size >= SHARD_BYTES or time.monotonic() - last >= SHARD_SECONDS:
-            write()
 
-    try:
-        yield keep
-    finally:
-        write()
+class _DroppedError(Exception):
+    """Ends the writing of a shard that nobody wants."""
 
 
 def _reason(path: Path, text: str) -> str:

@@ -1,17 +1,23 @@
-"""The frames of many clips as one matrix."""
+"""The frames of many clips as one matrix, in memory or in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earmark.errors import StoreError
+from earmark.files import TEMPORARY_PREFIX, advice
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ClipFrames"]
+__all__ = ["ClipFrames", "in_one_file", "in_one_matrix"]
 
 
 @dataclass(frozen=True)
@@ -61,3 +67,42 @@ class ClipFrames:
     def take(self, clips: Sequence[int] | NDArray[np.intp]) -> ClipFrames:
         """Return the clips of these indices, in their order."""
         return ClipFrames.from_list([self[int(clip)] for clip in clips])
+
+
+def in_one_matrix(parts: Iterable[tuple[int, NDArray[np.float32]]], rows: int) -> NDArray[np.float32]:
+    """Put parts, each with the row where it begins, into a matrix of so many rows; without parts it is empty."""
+    matrix = np.empty((0, 0), np.float32)
+    for row, part in parts:
+        if not len(matrix):
+            matrix = np.empty((rows, part.shape[1]), np.float32)
+        matrix[row : row + len(part)] = part
+    return matrix
+
+
+def in_one_file(
+    parts: Iterable[tuple[int, NDArray[np.float32]]], rows: int, folder: Path
+) -> np.memmap[tuple[int, int], np.dtype[np.float32]] | NDArray[np.float32]:
+    """Put parts into a matrix as `in_one_matrix` does, that lies in a file without a name on the disk of a folder.
+
+    Raises
+    ------
+    StoreError
+        If there is no room for it.
+    """
+    columns = 0
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=TEMPORARY_PREFIX) as file:
+            # Written before it is mapped: where a disk is full, writing fails, whereas a map would end the process.
+            for row, part in parts:
+                columns = part.shape[1]
+                file.seek(row * columns * part.itemsize)
+                file.write(part.data)
+            file.flush()
+            if not columns:
+                return np.empty((0, 0), np.float32)
+            return np.memmap(file, np.float32, "r+", shape=(rows, columns))
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: a matrix of {rows} frames does not fit on its disk as a temporary file "
+            f"({os.strerror(error.errno) if error.errno else error}). {advice(error)}."
+        ) from error

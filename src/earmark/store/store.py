@@ -9,39 +9,33 @@
 
 A shard is written under a temporary name and renamed, so a reader sees all of it or nothing, any number of processes
 may write at once, and a process that is killed loses only the shard in hand. Each row is one clip: what was heard,
-what heard it, the frames as a list of fixed-size float32 lists, their times.
+what heard it, the frames as a list of fixed-size float32 lists, their times. A long clip has several rows.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import time
+import tempfile
 import uuid
-from collections.abc import Iterator, Sequence, Set
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.embeddings import Fingerprint, FrameEmbeddings
+from earmark.embeddings import Fingerprint
 from earmark.errors import StoreError
-from earmark.files import TEMPORARY_PREFIX, advice, replacing
-from earmark.store.frames import ClipFrames
+from earmark.files import TEMPORARY_PREFIX
+from earmark.store.frames import ClipFrames, in_one_file, in_one_matrix
+from earmark.store.shard import ClipPlace, ClipRow, ShardWriter, read_cells, read_places
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
 __all__ = ["ClipRow", "EmbeddingStore", "default_store_folder"]
-
-_STALE_SECONDS = 24 * 3600
-#: A row group, which is unpacked as a whole, holds so many clips or bytes at most, but at least one clip.
-_GROUP_ROWS = 64
-_GROUP_BYTES = 4 << 20
 
 
 def default_store_folder() -> Path:
@@ -49,32 +43,6 @@ def default_store_folder() -> Path:
     from earmark.weights import cache_directory
 
     return cache_directory() / "store"
-
-
-@dataclass(frozen=True)
-class ClipRow:
-    """One clip on its way into the store.
-
-    Attributes
-    ----------
-    sha256 : str
-        Digest of the file's bytes.
-    source : str
-        Path at which it was heard; for people, not part of the key.
-    embeddings : FrameEmbeddings
-        Its frames.
-    """
-
-    sha256: str
-    source: str
-    embeddings: FrameEmbeddings
-
-
-@dataclass(frozen=True)
-class _Place:
-    shard: Path
-    frames: int
-    duration_seconds: float
 
 
 class EmbeddingStore:
@@ -98,7 +66,7 @@ class EmbeddingStore:
         # Options in a name bring characters that some file systems do not take.
         name = re.sub(r"[^\w.+=-]+", "_", fingerprint.card)[:100]
         self.folder = Path(folder) / f"{name}-{fingerprint.key[:16]}"
-        self._index: dict[str, _Place] = {}
+        self._index: dict[str, ClipPlace] = {}
         self._seen: set[Path] = set()
         self.refresh()
 
@@ -119,11 +87,33 @@ class EmbeddingStore:
         self._check_held([sha256])
         return self._index[sha256].duration_seconds
 
+    def n_frames(self, sha256: str) -> int:
+        """Return the number of frames of a stored clip.
+
+        Raises
+        ------
+        StoreError
+            If the clip is not in the store.
+        """
+        self._check_held([sha256])
+        return self._index[sha256].frames
+
+    def n_parts(self, sha256: str) -> int:
+        """Return the number of parts of a stored clip: 1, or more if it is long.
+
+        Raises
+        ------
+        StoreError
+            If the clip is not in the store.
+        """
+        self._check_held([sha256])
+        return self._index[sha256].rows
+
     def refresh(self) -> None:
         """Take up the shards that other processes have written since."""
         for shard in self._shards():
             if shard not in self._seen:
-                self._enter(shard, self._read(shard, ["clip_sha256", "n_frames", "duration_seconds"]))
+                self._enter(shard, read_places(shard))
 
     def write(self, rows: Sequence[ClipRow]) -> Path:
         """Write a shard and make it visible at once.
@@ -131,53 +121,68 @@ class EmbeddingStore:
         Parameters
         ----------
         rows : sequence of ClipRow
-            At least one clip.
+            Its clips; those with more than `PART_BYTES` of values in parts.
 
         Returns
         -------
         Path
-            The shard.
+            The shard. Without rows none is written.
 
         Raises
         ------
         StoreError
-            If it cannot be written, for example because the disk is full; nothing is left behind.
+            If it cannot be written, for example because the disk is full, or if the parts of a clip do not fit
+            together; nothing is left behind.
         """
-        import pyarrow.parquet as pq
+        with self.shard() as shard:
+            shard.add(rows)
+        return shard.path
 
-        table = _to_table(rows, self.fingerprint)
-        shard = self.folder / f"{uuid.uuid4().hex}.parquet"
+    @contextmanager
+    def shard(self) -> Iterator[ShardWriter]:
+        """Write a shard piece by piece, so that no clip has to be in memory as a whole.
+
+        Yields
+        ------
+        ShardWriter
+            Its `add` takes rows any number of times. At the end of the block the shard becomes visible; if the block
+            fails, nothing is left behind.
+
+        Raises
+        ------
+        StoreError
+            If the shard cannot be written, for example because the disk is full.
+
+        Examples
+        --------
+        ::
+
+            with store.shard() as shard:
+                for first_frame, part in parts:  # of one recording, each of PART_BYTES at most
+                    shard.add([ClipRow(sha256, path, part, first_frame)])
+        """
+        shard = ShardWriter(self.folder / f"{uuid.uuid4().hex}.parquet", self.fingerprint)
         try:
-            self._make_folder()
-            with replacing(shard) as temporary, temporary.open("wb") as file:
-                pq.write_table(
-                    table,
-                    file,
-                    row_group_size=max(1, min(_GROUP_ROWS, _GROUP_BYTES * len(rows) // table.nbytes)),
-                    compression="zstd",
-                    use_dictionary=["fingerprint"],  # of floats that never repeat it is slow and large
-                    write_page_checksum=True,
-                )
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StoreError(
-                f"{shard}: the embeddings of {len(rows)} clips could not be written "
-                f"({os.strerror(error.errno) if error.errno else error}). {advice(error)}, or name another "
-                "folder with --store (or EARMARK_CACHE); what was written before is kept."
-            ) from error
-        self._enter(shard, table)
-        return shard
+            yield shard
+            shard.finish()
+        finally:
+            shard.discard()
+        self._enter(shard.path, shard.places)
 
-    def read(self, sha256s: Sequence[str]) -> ClipFrames:
+    def read(self, sha256s: Sequence[str], *, in_memory: bool = True) -> ClipFrames:
         """Read the frames of clips into one matrix.
 
-        Memory is that of the result and of a few clips: shards are read row group by row group.
+        Memory is that of the result and of a few clips, or parts of long ones: shards are read row group by row group.
 
         Parameters
         ----------
         sha256s : sequence of str
             Digests of stored clips, in the wanted order; one may come several times.
+        in_memory : bool
+            False puts the matrix into a temporary file, so that it may be larger than the memory: `values` is a
+            `numpy.memmap` of which the system keeps in memory what is in use. The file has no name and is gone with
+            the matrix. It lies on the disk of the store, or among the temporary files of the system if the store may
+            not be written to, and needs 4 bytes a value there.
 
         Returns
         -------
@@ -186,22 +191,29 @@ class EmbeddingStore:
         Raises
         ------
         StoreError
-            If a clip is not in the store or a shard is damaged.
+            If a clip is not in the store, a shard is damaged or there is no room for the temporary file.
         """
         self._check_held(sha256s)
         counts = [self._index[sha256].frames for sha256 in sha256s]
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        places: dict[str, list[int]] = {}
-        for position, sha256 in enumerate(sha256s):
-            places.setdefault(sha256, []).append(position)
-        values: np.ndarray[tuple[int, int], np.dtype[np.float32]] | None = None
-        for sha256, frames in self._column("frames", places.keys()):
-            clip = frames.flatten().to_numpy().reshape(len(frames), -1)
-            if values is None:
-                values = np.empty((int(offsets[-1]), clip.shape[1]), np.float32)
-            for position in places[sha256]:
-                values[offsets[position] : offsets[position + 1]] = clip
-        return ClipFrames(np.empty((0, 0), np.float32) if values is None else values, offsets)
+        parts = self._placed(sha256s, offsets)
+        if in_memory:
+            return ClipFrames(in_one_matrix(parts, int(offsets[-1])), offsets)
+        folder = self.folder if os.access(self.folder, os.W_OK) else Path(tempfile.gettempdir())
+        return ClipFrames(in_one_file(parts, int(offsets[-1]), folder), offsets)
+
+    def parts(self, sha256: str) -> Iterator[NDArray[np.float32]]:
+        """Read the frames of one clip part by part, as they were written, each of shape (frames, dimension).
+
+        Memory is that of a part. The arrays cannot be written to.
+
+        Raises
+        ------
+        StoreError
+            If the clip is not in the store or its shard is damaged.
+        """
+        self._check_held([sha256])
+        return (part for _, _, part in self._frames({sha256}))
 
     def times(self, sha256s: Sequence[str]) -> NDArray[np.float64]:
         """Read the times of the frames of clips, in seconds, one clip after the other; shape (frames,).
@@ -212,8 +224,10 @@ class EmbeddingStore:
             If a clip is not in the store or a shard is damaged.
         """
         self._check_held(sha256s)
-        found = {sha256: times.to_numpy() for sha256, times in self._column("times", set(sha256s))}
-        return np.concatenate([np.empty(0), *(found[sha256] for sha256 in sha256s)])
+        found: dict[str, list[NDArray[np.float64]]] = {}
+        for sha256, _, times in self._column("times", set(sha256s)):
+            found.setdefault(sha256, []).append(times.to_numpy())
+        return np.concatenate([np.empty(0), *(times for sha256 in sha256s for times in found[sha256])])
 
     def _check_held(self, sha256s: Sequence[str]) -> None:
         missing = [sha256 for sha256 in sha256s if sha256 not in self._index]
@@ -223,25 +237,27 @@ class EmbeddingStore:
                 "Embed them first."
             )
 
-    def _column(self, name: str, sha256s: Set[str]) -> Iterator[tuple[str, pa.Array]]:
-        """Read what clips have in one column of lists, shard by shard; each clip comes once."""
-        wanted: dict[Path, set[str]] = {}
-        for sha256 in sha256s:
-            wanted.setdefault(self._index[sha256].shard, set()).add(sha256)
-        for shard, left in sorted(wanted.items()):
-            with _opened(shard) as file:
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=["clip_sha256", name])
-                    for sha256, cell in zip(table["clip_sha256"].to_pylist(), table[name], strict=True):
-                        if sha256 in left and len(cell) == self._index[sha256].frames:
-                            left.remove(sha256)
-                            yield sha256, cell.values
-                if left:
-                    raise ValueError(f"{len(left)} of its clips cannot be found in it")
+    def _placed(self, sha256s: Sequence[str], offsets: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Read the frames of clips part by part, each with the row where it belongs in the matrix of all."""
+        begins: dict[str, list[int]] = {}
+        for sha256, offset in zip(sha256s, offsets[:-1].tolist(), strict=True):
+            begins.setdefault(sha256, []).append(offset)
+        for sha256, first_frame, part in self._frames(begins.keys()):
+            for begin in begins[sha256]:
+                yield begin + first_frame, part
 
-    def _read(self, shard: Path, columns: list[str]) -> pa.Table:
-        with _opened(shard) as file:
-            return file.read(columns=columns)
+    def _frames(self, sha256s: Set[str]) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
+        for sha256, first_frame, frames in self._column("frames", sha256s):
+            yield sha256, first_frame, frames.flatten().to_numpy().reshape(-1, frames.type.list_size)
+
+    def _column(self, name: str, sha256s: Set[str]) -> Iterator[tuple[str, int, pa.Array]]:
+        """Read what clips have in one column of lists, shard by shard; see `read_cells`."""
+        wanted: dict[Path, dict[str, ClipPlace]] = {}
+        for sha256 in sha256s:
+            place = self._index[sha256]
+            wanted.setdefault(place.shard, {})[sha256] = place
+        for shard, places in sorted(wanted.items()):
+            yield from read_cells(shard, name, places)
 
     def _shards(self) -> list[Path]:
         try:
@@ -259,97 +275,7 @@ class EmbeddingStore:
             if name.endswith(".parquet") and not name.startswith(TEMPORARY_PREFIX)
         ]
 
-    def _enter(self, shard: Path, table: pa.Table) -> None:
-        columns = (table[name].to_pylist() for name in ("clip_sha256", "n_frames", "duration_seconds"))
-        for sha256, frames, duration in zip(*columns, strict=True):
-            self._index.setdefault(sha256, _Place(shard, frames, duration))
+    def _enter(self, shard: Path, places: Mapping[str, ClipPlace]) -> None:
+        for sha256, place in places.items():
+            self._index.setdefault(sha256, place)
         self._seen.add(shard)
-
-    def _make_folder(self) -> None:
-        """Make the folder, describe it, and clear away what processes killed long ago left unfinished."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        facts = self.folder / "_fingerprint.json"
-        if not facts.exists():
-            with replacing(facts) as temporary:
-                temporary.write_text(self.fingerprint.to_json() + "\n", encoding="utf-8")
-        for left in self.folder.glob(f"{TEMPORARY_PREFIX}*"):
-            with suppress(OSError):  # another writer has just renamed it, or another user owns it
-                if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-                    left.unlink()
-
-
-@contextmanager
-def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
-    """Open a shard, and turn what pyarrow raises over a broken file into an error that says what to do."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(shard, page_checksum_verification=True) as file:
-            # Checksums guard the pages but not the footer, which names the columns.
-            frames = file.schema_arrow.field("frames").type
-            dimension = getattr(getattr(frames, "value_type", None), "list_size", 0)
-            if not file.schema_arrow.equals(_schema(dimension)):
-                raise pa.ArrowInvalid("its columns are not those of an embedding store")
-            yield file
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise StoreError(
-                f"{shard}: this shard of the embedding store cannot be read ({os.strerror(error.errno)}). "
-                "Allow reading it, or name another folder with --store (or EARMARK_CACHE)."
-            ) from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StoreError(
-            f"{shard}: this shard of the embedding store is damaged ({reason}). Delete this one file and run again: "
-            "only the clips it held are embedded anew, all other shards stay as they are."
-        ) from error
-
-
-def _schema(dimension: int) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        {
-            "clip_sha256": pa.string(),
-            "fingerprint": pa.string(),
-            "source": pa.string(),
-            "duration_seconds": pa.float64(),
-            "n_frames": pa.int32(),
-            "times": pa.list_(pa.float64()),
-            "frames": pa.list_(pa.list_(pa.float32(), dimension)),
-        }
-    )
-
-
-def _to_table(rows: Sequence[ClipRow], fingerprint: Fingerprint) -> pa.Table:
-    from importlib.metadata import version
-
-    import pyarrow as pa
-    import soundfile
-    import soxr
-
-    clips = [row.embeddings for row in rows]
-    dimension = clips[0].values.shape[1]
-    # A long recording comes alone in its shard: it is not copied.
-    values = clips[0].values if len(clips) == 1 else np.concatenate([clip.values for clip in clips])
-    flat = pa.array(values.reshape(-1), pa.float32())
-    borders = pa.array(np.concatenate([[0], np.cumsum([len(clip) for clip in clips])]), pa.int32())
-    times = pa.array(np.concatenate([clip.times for clip in clips]), pa.float64())
-    columns = {
-        "clip_sha256": [row.sha256 for row in rows],
-        "fingerprint": [fingerprint.key] * len(rows),
-        "source": [os.fsencode(row.source).decode("utf-8", "backslashreplace") for row in rows],
-        "duration_seconds": [clip.duration_seconds for clip in clips],
-        "n_frames": [len(clip) for clip in clips],
-        "times": pa.ListArray.from_arrays(borders, times),
-        "frames": pa.ListArray.from_arrays(borders, pa.FixedSizeListArray.from_arrays(flat, dimension)),
-    }
-    table = pa.table(columns, _schema(dimension))
-    return table.replace_schema_metadata(
-        {
-            "earmark": version("earmark"),
-            "fingerprint": fingerprint.to_json(),
-            "decoder": f"libsndfile {soundfile.__libsndfile_version__}",
-            "resampler": f"soxr {soxr.__version__}" if "soxr" in fingerprint.resampler else fingerprint.resampler,
-        }
-    )

@@ -118,10 +118,10 @@ def read_tensors(path: Path) -> Tensors:
         If it cannot be read or is no safetensors file.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors.numpy import load_file
 
     try:
-        return load(path.read_bytes())
+        return load_file(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     except (SafetensorError, KeyError, ValueError) as error:

@@ -1,0 +1,99 @@
+"""Training sets out of common rows: which rows they have, how these are scaled, and what is trained on them.
+
+As in the paper, rows are scaled to [0, 1] by the minimum and maximum of each of their values over the training set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.errors import SettingsError
+
+__all__ = ["Fitted", "members_of", "scaling_of"]
+
+Model = TypeVar("Model")
+
+# Rows looked at in one go: bounds the memory of a copy.
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Fitted(Generic[Model]):
+    """A classifier and the scaling of the rows that it was trained on.
+
+    Attributes
+    ----------
+    model : LinearSVM or DenseNet
+        For scaled rows.
+    minimum, scale : ndarray, shape (d,)
+        Scaled value = (value - minimum) * scale; in the precision of the rows.
+    """
+
+    model: Model
+    minimum: NDArray[Any]
+    scale: NDArray[Any]
+
+
+def members_of(rows: NDArray[Any], labels: NDArray[Any], sets: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Return which rows belong to which set, shape (n, sets).
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, d), float32 or float64
+    labels : ndarray, shape (n,)
+    sets : sequence of ndarray of bool, shape (n,)
+
+    Raises
+    ------
+    SettingsError
+        The rows or a set cannot be used.
+    """
+    if rows.ndim != 2 or rows.dtype not in (np.float32, np.float64) or labels.shape != (len(rows),):
+        raise SettingsError(
+            f"rows of the shape {rows.shape} and type {rows.dtype} with labels of the shape {labels.shape} cannot be "
+            "trained on. Give rows (n, d) of float32 or float64 and labels (n,)."
+        )
+    for number, members in enumerate(sets):
+        if members.shape != (len(rows),) or members.dtype != np.bool_:
+            raise SettingsError(
+                f"training set {number} has the shape {members.shape} and type {members.dtype}. Give one boolean for "
+                f"each of the {len(rows)} rows."
+            )
+        if not members.any():
+            raise SettingsError(f"training set {number} has no rows. Check the split that made it.")
+    return np.stack(sets, axis=1) if len(sets) else np.zeros((len(rows), 0), np.bool_)
+
+
+def scaling_of(rows: NDArray[Any], members: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return minimum and scale of a set: scaled value = (value - minimum) * scale, in [0, 1] within the set.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, d), float32 or float64
+    members : ndarray of int, shape (m,)
+        Rows of the set, at least one.
+
+    Returns
+    -------
+    minimum, scale : ndarray, shape (d,)
+        A column that does not vary has the scale 1.
+
+    Raises
+    ------
+    SettingsError
+        Values are not finite.
+    """
+    minimum, maximum = rows[members[0]].copy(), rows[members[0]].copy()
+    for start in range(0, len(members), _BLOCK):
+        block = rows[members[start : start + _BLOCK]]
+        np.minimum(minimum, block.min(axis=0), out=minimum)
+        np.maximum(maximum, block.max(axis=0), out=maximum)
+    if not (np.isfinite(minimum).all() and np.isfinite(maximum).all()):
+        raise SettingsError("some rows have values that are not finite. Leave them out.")
+    span = maximum - minimum
+    return minimum, np.divide(1, span, out=np.ones_like(span), where=span >= np.finfo(np.float32).tiny)

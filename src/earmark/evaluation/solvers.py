@@ -1,0 +1,107 @@
+"""How the classifiers of a comparison are trained: all folds in one solve, or one after another.
+
+Both give the same systems, to within the tolerance of the support vector machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earmark.classifiers import make_classifier
+from earmark.errors import SettingsError
+from earmark.evaluation.system import System
+from earmark.parallel import cores, side_by_side
+from earmark.store import ClipFrames
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["SOLVERS", "fit_systems"]
+
+#: Ways of training, the default first, with a line for the protocol.
+SOLVERS = {
+    "batched": "all folds, repeats and train fractions in one solve over their common rows",
+    "sklearn": "each fold by itself: liblinear through scikit-learn, dense nets one by one",
+}
+
+
+def fit_systems(
+    classifier: str,
+    fusion: str,
+    rows: ClipFrames,
+    labels: NDArray[Any],
+    training: Sequence[NDArray[np.intp]],
+    seeds: Sequence[int],
+    *,
+    solver: str = "batched",
+    device: str = "cpu",
+    workers: int | None = None,
+) -> list[System]:
+    """Train a system on each of many sets of clips.
+
+    Parameters
+    ----------
+    classifier, fusion : str
+        Names; see `System`.
+    rows : ClipFrames
+        Rows of all clips: frames with late fusion, pooled vectors with early fusion.
+    labels : ndarray of shape (clips,)
+        Their classes.
+    training : sequence of ndarray of int
+        For each system, the clips that it is trained on.
+    seeds : sequence of int
+        One for each system; of dense nets.
+    solver : {"batched", "sklearn"}
+        How; see `SOLVERS`.
+    device : {"cpu", "cuda"}
+        Where the batched solver works.
+    workers : int, optional
+        Threads; by default one a core.
+
+    Returns
+    -------
+    list of System
+        In the order of the sets.
+
+    Raises
+    ------
+    SettingsError
+        If a name or a setting cannot be used.
+    """
+    from earmark.classifiers import fit_nets, fit_svms
+
+    if solver not in SOLVERS:
+        raise SettingsError(f"there is no solver {solver!r}. There are: {', '.join(SOLVERS)}.")
+    if solver == "sklearn":
+        return _one_by_one(classifier, fusion, rows, labels, training, seeds, workers or cores())
+    of_rows = np.repeat(labels, rows.counts)
+    sets = [np.repeat(np.isin(np.arange(len(rows)), clips), rows.counts) for clips in training]
+    template = make_classifier(classifier, seed=0)
+    if classifier == "svm":
+        settings = template.get_params()
+        fitted: list[Any] = list(fit_svms(rows.values, of_rows, sets, **settings, device=device, workers=workers))
+    else:
+        fitted = list(fit_nets(rows.values, of_rows, sets, template, seeds, device=device, workers=workers))
+    return [System.restore(each.model, fusion, each.minimum, each.scale) for each in fitted]
+
+
+def _one_by_one(
+    classifier: str,
+    fusion: str,
+    rows: ClipFrames,
+    labels: NDArray[Any],
+    training: Sequence[NDArray[np.intp]],
+    seeds: Sequence[int],
+    workers: int,
+) -> list[System]:
+    systems = [System(classifier, fusion, seed) for seed in seeds]
+
+    def fit(number: int) -> System:
+        clips = training[number]
+        return systems[number].fit(rows.take(clips), labels[clips])
+
+    fitted = dict(side_by_side(fit, range(len(systems)), workers))
+    return [fitted[number] for number in range(len(systems))]
