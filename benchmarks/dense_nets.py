@@ -6,8 +6,8 @@ is short.
 
 The nets are those of ESC-10's five official folds, twice, on YAMNet's frames (``--data``: a folder with
 ``esc10/esc10.csv``). The plain way trains one net after another with ``torch.nn``, ``torch.optim.Adam`` and as many
-threads as PyTorch takes by itself. By default 20 epochs are timed; ``--full`` trains for all 500 and compares the
-file-wise accuracies, which takes twenty minutes. Needs an otherwise idle machine.
+threads as PyTorch takes by itself. 20 epochs are timed, on an otherwise idle machine. ``--full`` trains the nets of one
+repeat for all 500 instead and compares the file-wise accuracies, which takes half an hour.
 """
 
 from __future__ import annotations
@@ -106,56 +106,72 @@ def seeds(repeat: int) -> list[int]:
     return [FOLDS * repeat + fold for fold in range(FOLDS)]
 
 
-def compared(name: str, target: str, data: Path, store: Path, epochs: int, whole: bool) -> list[Measured]:
-    """Time both ways, by turns over the repeats, and compare accuracies where the training is a whole one."""
-    import torch
-
+def timed(name: str, target: str, data: Path, store: Path, epochs: int) -> list[Measured]:
+    """Time both ways, by turns over the repeats."""
     from earmark.classifiers import make_classifier
 
     task, net = Task.of(data, store), make_classifier(name, 0).set_params(epochs=epochs)
     seconds = {"side by side": 0.0, "plain": 0.0}
-    right: dict[str, list[float]] = {"side by side": [], "plain": []}
     for repeat in range(REPEATS):
         started = time.perf_counter()
         fitted = side_by_side(task, net, repeat)
         seconds["side by side"] += time.perf_counter() - started
         scaled = [(task.frames.values - each.minimum) * each.scale for each in fitted]
         started = time.perf_counter()
-        modules = plain_loop(task, net, repeat, scaled)
+        plain_loop(task, net, repeat, scaled)
         seconds["plain"] += time.perf_counter() - started
-        for fold, rows in enumerate(scaled):
-            with torch.no_grad():
-                plain = torch.softmax(modules[fold](torch.from_numpy(rows)), dim=1).numpy()
-            right["side by side"].append(task.accuracy(fitted[fold].model.predict_proba(rows), fold))
-            right["plain"].append(task.accuracy(plain, fold))
     size = f"{name}, {FOLDS * REPEATS} nets, {epochs} epochs"
     ratio = seconds["plain"] / seconds["side by side"]
     measured = [Measured(f"{size}, {way}, s", value, "none") for way, value in seconds.items()]
-    measured.append(Measured(f"{size}, x faster than the plain loop", ratio, target))
-    return measured + (accuracies(size, right) if whole else [])
+    return [*measured, Measured(f"{size}, x faster than the plain loop", ratio, target)]
 
 
-def accuracies(size: str, right: dict[str, list[float]]) -> list[Measured]:
-    """Means over folds and repeats, and how far they are apart."""
+def accuracies(name: str, data: Path, store: Path) -> list[Measured]:
+    """Train for all epochs, and compare the file-wise accuracies of both ways; one thread does for that."""
+    import torch
+
+    from earmark.classifiers import make_classifier
+
+    torch.set_num_threads(1)
+    task, net = Task.of(data, store), make_classifier(name, 0)
+    fitted = side_by_side(task, net, 0)
+    scaled = [(task.frames.values - each.minimum) * each.scale for each in fitted]
+    modules = plain_loop(task, net, 0, scaled)
+    right: dict[str, list[float]] = {"side by side": [], "plain": []}
+    for fold, rows in enumerate(scaled):
+        with torch.no_grad():
+            plain = torch.softmax(modules[fold](torch.from_numpy(rows)), dim=1).numpy()
+        right["side by side"].append(task.accuracy(fitted[fold].model.predict_proba(rows), fold))
+        right["plain"].append(task.accuracy(plain, fold))
     means = {way: float(np.mean(values)) for way, values in right.items()}
     spread = min(float(np.std(values)) for values in right.values())
     apart = abs(means["plain"] - means["side by side"])
     return [
-        *(Measured(f"{size}, {way}, file-wise accuracy", mean, "none") for way, mean in means.items()),
-        Measured(f"{size}, accuracies apart, in deviations over folds", apart / max(spread, 1e-9), "<= 1"),
+        *(
+            Measured(f"{name}, {net.epochs} epochs, {way}, file-wise accuracy", mean, "none")
+            for way, mean in means.items()
+        ),
+        Measured(
+            f"{name}, {net.epochs} epochs, accuracies apart, in deviations over folds",
+            apart / max(spread, 1e-9),
+            "<= 1",
+        ),
     ]
 
 
 def main() -> None:
     """Measure, print, write."""
-    options = arguments(__doc__, "dense_nets.csv", full="train for all 500 epochs and compare accuracies")
-    epochs = 2 if options.tiny else 500 if options.full else 20
+    options = arguments(__doc__, "dense_nets.csv", full="compare accuracies after all 500 epochs instead")
     if options.full and options.output:
         options.output = options.output.with_stem(f"{options.output.stem}_full")
     measured: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
         for name, target in NETS.items():
-            measured += in_own_process(compared, name, target, options.data, Path(folder), epochs, options.full)
+            if options.full:
+                measured += in_own_process(accuracies, name, options.data, Path(folder))
+            else:
+                epochs = 2 if options.tiny else 20
+                measured += in_own_process(timed, name, target, options.data, Path(folder), epochs)
     finish(measured, options, "torch")
 
 
