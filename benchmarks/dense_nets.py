@@ -161,9 +161,7 @@ def accuracies(name: str, data: Path, store: Path) -> list[Measured]:
 
 def main() -> None:
     """Measure, print, write."""
-    options = arguments(__doc__, "dense_nets.csv", full="compare accuracies after all 500 epochs instead")
-    if options.full and options.output:
-        options.output = options.output.with_stem(f"{options.output.stem}_full")
+    options = arguments(__doc__, "dense_nets", full="compare accuracies after all 500 epochs instead")
     measured: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
         for name, target in NETS.items():
