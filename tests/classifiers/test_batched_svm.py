@@ -351,3 +351,28 @@ def test_any_small_problem_is_solved(count, dimension, classes, seed, C):
             theirs = vectors(alone(rows, labels, members, C=C, tol=1e-10).model)
             ours = vectors(fitted.model)
             assert (np.linalg.norm(ours - theirs, axis=1) <= 1e-3 * np.linalg.norm(theirs, axis=1) + 1e-6).all()
+
+
+@pytest.mark.parametrize("factor", [100, 10_000])
+def test_a_fold_that_holds_an_outlier_out_is_solved_as_closely(factor):
+    generator = np.random.default_rng(0)
+    codes = np.arange(4000) % 4
+    rows = (generator.normal(size=(4000, 40)) + 1.5 * np.eye(4, 40)[codes]).astype(np.float32)
+    rows[7] *= factor
+    everything = np.full(4000, True)
+    without = everything.copy()
+    without[:200] = False
+    _, fitted = fit_svms(rows, codes, [everything, without])
+    alone = LinearSVM(tol=1e-8).fit((rows[without] - fitted.minimum) * fitted.scale, codes[without])
+    ours, theirs = (np.column_stack([one.coef_, one.intercept_]) for one in (fitted.model, alone))
+    assert np.linalg.norm(ours - theirs, axis=1).max() <= 1e-3 * np.linalg.norm(theirs, axis=1).min()
+
+
+@pytest.mark.parametrize("C", [100.0, 10_000.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_large_costs_are_solved_to_the_end(C, seed):
+    generator = np.random.default_rng(seed)
+    codes = np.arange(400) % 3
+    rows = (generator.normal(size=(400, 40)) + 0.5 * np.eye(3, 40)[codes]).astype(np.float32)
+    [fitted] = fit_svms(rows, codes, [np.full(400, True)], C=C)  # a warning would be an error
+    assert fitted.model.n_iter_ < 1000

@@ -127,12 +127,18 @@ def test_layers_that_are_none_are_refused_whatever_they_are(value):
         ("yamnet", "openvino", "yamnet"),
         ("yamnet", "torch", "yamnet:runtime=torch"),
         ("yamnet:hop=0.24", "torch", "yamnet:hop=0.24:runtime=torch"),
-        ("yamnet:runtime=openvino", "torch", "yamnet:runtime=openvino"),
+        ("yamnet:runtime=torch", "torch", "yamnet:runtime=torch"),
+        ("yamnet:runtime=torch", "openvino", "yamnet:runtime=torch"),
         ("hear:some.module", "openvino", "hear:some.module"),
     ],
 )
 def test_a_runtime_is_taken_unless_the_name_has_one(name, runtime, expected):
     assert on_runtime(name, runtime) == expected
+
+
+def test_a_name_that_asks_for_another_runtime_is_refused():
+    with pytest.raises(SettingsError, match="Leave out the one or the other"):
+        on_runtime("yamnet:runtime=torch", "openvino-bfloat16")
 
 
 def test_models_that_run_in_their_own_way_refuse_a_runtime():

@@ -1,6 +1,7 @@
 """Many recordings run through one model at once, and each comes out as if it were alone."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -148,6 +149,23 @@ def test_what_the_network_raises_is_raised(sound):
     model.__dict__["network"] = lambda rows: rows[:, :, 10**6]  # out of bounds
     with pytest.raises(IndexError):
         embedded(model, [sound(1.0)] * 5, 2)
+
+
+def test_what_was_finished_before_an_error_comes_first(sound):
+    model = made("yamnet-float")
+    model.prepare()
+    run, calls = model.network, iter(range(100))
+    model.__dict__["network"] = lambda rows: run(rows) if next(calls) < 2 else rows[:, :, 10**6]
+    found = []
+
+    def take_slowly():
+        for number, _ in embed_recordings(model, ((number, sound(12.0)) for number in range(9)), 1, 1 << 20):
+            time.sleep(0.2)  # slower than the network
+            found.append(number)
+
+    with pytest.raises(IndexError):
+        take_slowly()
+    assert found == [0, 1]
 
 
 def test_recordings_are_taken_as_they_are_needed(model, sound):

@@ -1,6 +1,7 @@
 """Filling the store: everything that can be heard is embedded once, everything else is listed."""
 
 import shutil
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -237,3 +238,17 @@ def test_an_interrupted_long_clip_leaves_nothing_and_is_embedded_the_next_time(
     again = EmbeddingStore(store.folder.parent, model.fingerprint)
     assert len(again) == 1
     assert embed_clips(mixed, model, again).embedded == 1
+
+
+def test_no_thread_goes_on_after_an_error_that_is_kept(store, model, paths, long_sound, small_parts, monkeypatch):
+    def refuse(*_):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(extraction.ShardWriter, "add", refuse)
+    with pytest.raises(StoreError) as kept:  # as an interpreter keeps its last error
+        embed_clips([long_sound("long.wav"), *paths], model, store, workers=2)
+    threads = [each for each in threading.enumerate() if each.name.startswith(("earmark-embed", "earmark-writer"))]
+    for thread in threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+    assert "the disk is full" in str(kept.value)

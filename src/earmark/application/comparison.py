@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,9 +36,6 @@ from earmark.evaluation import (
 from earmark.progress import SILENT, Progress
 from earmark.runtime import runtime_for
 from earmark.store import ClipFrames, EmbeddingStore, Extraction, default_store_folder, embed_clips
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["compare"]
 

@@ -14,7 +14,7 @@ workers, or all of a stack. A stack on another device holds the rows there once 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,6 +43,7 @@ def fit_nets(
     device: str = "cpu",
     workers: int | None = None,
     precision: Precision = "float32",
+    advance: Callable[[int], None] = lambda _: None,
 ) -> list[FittedNet]:
     """Train a dense net on each of many sets of the same rows.
 
@@ -66,6 +67,8 @@ def fit_nets(
     precision : {"float32", "bfloat16"}, default "float32"
         Of the factors in the products of the hidden layers. The parameters and everything else are float32. bfloat16
         pays where the processor multiplies it natively.
+    advance : callable
+        Hears how many more nets are trained.
 
     Returns
     -------
@@ -96,6 +99,7 @@ def fit_nets(
     fitted: dict[int, FittedNet] = {}
     for _, part in side_by_side(lambda numbers: jobs.train(numbers, device, precision), stacks, workers or cores()):
         fitted |= part
+        advance(len(part))
     return [fitted[number] for number in range(len(training_sets))]
 
 

@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.classifiers.blocks import Blocks, Moved, single_threaded_pool
-from earmark.classifiers.sets import Fitted, members_of
+from earmark.classifiers.sets import Fitted, members_of, scale_of
 from earmark.classifiers.svm import LinearSVM
 from earmark.classifiers.svm_problem import Problem
 from earmark.classifiers.svm_solvers import Solution, are_few, solve_few, solve_many
@@ -74,7 +74,7 @@ def fit_svms(
     Parameters
     ----------
     rows : ndarray, shape (n, d), float32 or float64
-        Rows as they are: each set scales them to [0, 1] by its own minimum and maximum.
+        Rows as they are, all of them finite: each set scales them to [0, 1] by its own minimum and maximum.
     labels : ndarray, shape (n,)
         Labels of the rows; those outside of all sets are not looked at.
     training_sets : sequence of ndarray of bool, shape (n,)
@@ -85,7 +85,8 @@ def fit_svms(
         liblinear's stopping tolerance on the gradient; the coefficients come as close to the solution, relative to
         their norm.
     workers : int, optional
-        Threads; by default one a core. The result has the same bits whatever their number.
+        Threads; by default one a core. The result has the same bits whatever their number (but
+        not however the rows lie in memory).
     device : str, default "cpu"
         Where products with many rows are computed: "cpu", or "cuda" for a GPU (whose memory has to hold the rows).
         Where rows are few the processor does all.
@@ -134,9 +135,7 @@ def _fit(
     """Train, with many rows in NumPy or on a device of PyTorch."""
     with single_threaded_pool(workers) as pool:
         minimum, maximum = _ranges(Blocks(rows, pool), member)
-        span = maximum - minimum
-        varies = span >= np.finfo(np.float32).tiny
-        scale = np.divide(1, span, out=np.ones_like(span), where=varies)
+        scale, varies = scale_of(minimum, maximum)
         # A column that does not vary within a set takes no part there.
         low, folded = minimum.astype(np.float64), np.where(varies, scale.astype(np.float64), 0.0)
         if are_few(rows, member):
@@ -164,8 +163,8 @@ def _warn(template: LinearSVM, failed: int, total: int) -> None:
     from sklearn.exceptions import ConvergenceWarning
 
     warnings.warn(
-        f"{failed} of {total} support vector machines did not reach the tolerance {template.tol:g} within "
-        f"{template.max_iter} steps. Raise max_iter or tol, or scale the rows otherwise.",
+        f"{failed} of {total} support vector machines did not reach the tolerance {template.tol:g}, within "
+        f"{template.max_iter} steps or at all. Raise tol or max_iter, lower C, or scale the rows otherwise.",
         ConvergenceWarning,
         stacklevel=4,
     )
@@ -198,7 +197,7 @@ def _moved(minimum: NDArray[Any], maximum: NDArray[Any]) -> Moved | None:
     """Say how columns are to be moved so that their scaling can be folded into weights."""
     low, high = minimum.astype(np.float64), maximum.astype(np.float64)
     span, size = high - low, np.maximum(abs(low), abs(high))
-    varies = span >= np.finfo(np.float32).tiny
+    _, varies = scale_of(low, high)
     far = abs(low) > _FAR * span
     odd = ((varies & (far | (size < _MAGNITUDES[0]))) | (size > _MAGNITUDES[1])).any(axis=0)
     if not odd.any():

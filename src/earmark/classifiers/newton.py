@@ -32,8 +32,9 @@ _MAX_CG = 200
 _SLOPE_LEFT = 0.3
 # So many machines are searched at once: their decision values along the step are kept meanwhile.
 _SEARCHED = 16
-# A machine whose gradient has not shrunk for so many steps has met the precision of its rows.
-_PATIENCE = 6
+# A machine whose gradient has not shrunk for so many steps, nor its objective by this share, has met the precision of
+# its rows.
+_PATIENCE, _FALLS = 6, 1e-6
 # What is below is rounding: of a gradient at zero, relative to the curvatures; of coefficients for values in [0, 1].
 _ROUNDING, _SMALL = 1e-9, 1e-6
 
@@ -106,14 +107,16 @@ class Newton:
             rows lets them.
         """
         everyone = np.arange(len(self.machines))
-        least, since = np.full(len(everyone), np.inf), np.zeros(len(everyone), np.intp)
+        least, lowest = (np.full(len(everyone), np.inf) for _ in range(2))
+        since = np.zeros(len(everyone), np.intp)
         while True:
             norms = np.linalg.norm(self.gradient, axis=1)
             away = np.linalg.norm(way.precondition(self, self.gradient, everyone), axis=1)
             near = away <= relative * np.maximum(np.linalg.norm(self.vectors, axis=1), _SMALL)
             left = ~(near & (norms <= tolerances * self.first_norms))
-            since = np.where(norms < least, 0, since + 1)
-            least = np.fmin(least, norms)
+            falls = (norms < least) | (self._objective < lowest - _FALLS * np.abs(self._objective))
+            since = np.where(falls, 0, since + 1)
+            least, lowest = np.fmin(least, norms), np.fmin(lowest, self._objective)
             which = everyone[left & (self.steps < max_iter) & (since < _PATIENCE)]
             if not len(which):
                 return np.asarray(~left)

@@ -18,6 +18,8 @@ __all__ = ["Eigen", "identity"]
 _SAMPLE = 8
 _LEAST = 4
 _WIDEST = 2049
+# Sets whose ranges are less than this share of the pilot's go without.
+_LEAST_RATIO = 0.5
 
 
 def identity(newton: Newton, vectors: Float, which: NDArray[np.intp]) -> Float:
@@ -48,6 +50,8 @@ class Eigen:
         # A column that takes no part in a set keeps its coefficient of zero.
         ratio = np.divide(few.scale, scale, out=np.zeros_like(scale), where=scale > 0)
         self._ratio, self._offset = ratio[machines.set_of], (scale * (low - few.minimum))[machines.set_of]
+        # Where a set's range is much narrower than the pilot's (an outlier is held out), T' T is far from I.
+        self._alike = (np.where(scale > 0, ratio, 1.0).min(axis=1) >= _LEAST_RATIO)[machines.set_of]
 
     @staticmethod
     def _base(pilot: Newton, number: int) -> tuple[Float, Float]:
@@ -67,13 +71,14 @@ class Eigen:
         """Return those of some of the machines."""
         few = copy(self)
         few._own, few._ratio, few._offset = self._own[which], self._ratio[which], self._offset[which]
+        few._alike = self._alike[which]
         return few
 
     def __call__(self, newton: Newton, vectors: Float, which: NDArray[np.intp]) -> Float:
         """Multiply vectors, (k, d + 1), with about the inverse Hessians of the machines `which`."""
         preconditioned = vectors.copy()
         for own, (values, basis) in enumerate(self._bases):
-            mine = self._own[which] == own
+            mine = (self._own[which] == own) & self._alike[which]
             if not len(values) or not mine.any():
                 continue
             ratio, offset, last = self._ratio[which[mine]], self._offset[which[mine]], vectors[mine, -1:]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from earmark.errors import SettingsError
 
-__all__ = ["Fitted", "members_of", "scaling_of"]
+__all__ = ["Fitted", "members_of", "scale_of", "scaling_of"]
 
 Model = TypeVar("Model")
 
@@ -53,7 +53,7 @@ def members_of(rows: NDArray[Any], labels: NDArray[Any], sets: Sequence[NDArray[
     SettingsError
         The rows or a set cannot be used.
     """
-    if rows.ndim != 2 or rows.dtype not in (np.float32, np.float64) or labels.shape != (len(rows),):
+    if rows.ndim != 2 or not rows.size or rows.dtype not in (np.float32, np.float64) or labels.shape != (len(rows),):
         raise SettingsError(
             f"rows of the shape {rows.shape} and type {rows.dtype} with labels of the shape {labels.shape} cannot be "
             "trained on. Give rows (n, d) of float32 or float64 and labels (n,)."
@@ -95,5 +95,17 @@ def scaling_of(rows: NDArray[Any], members: NDArray[np.intp]) -> tuple[NDArray[A
         np.maximum(maximum, block.max(axis=0), out=maximum)
     if not (np.isfinite(minimum).all() and np.isfinite(maximum).all()):
         raise SettingsError("some rows have values that are not finite. Leave them out.")
+    return minimum, scale_of(minimum, maximum)[0]
+
+
+def scale_of(minimum: NDArray[Any], maximum: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return by what values are multiplied to lie in [0, 1], and which columns vary; the scale of others is 1.
+
+    Parameters
+    ----------
+    minimum, maximum : ndarray of any shape, float32 or float64
+        Of the values of a training set.
+    """
     span = maximum - minimum
-    return minimum, np.divide(1, span, out=np.ones_like(span), where=span >= np.finfo(np.float32).tiny)
+    varies = span >= np.finfo(np.float32).tiny
+    return np.divide(1, span, out=np.ones_like(span), where=varies), varies

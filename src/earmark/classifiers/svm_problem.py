@@ -49,7 +49,8 @@ class Problem:
         self.template, self.member = template, member
         used = member.any(axis=1)
         self.classes = np.unique(labels[used])
-        codes = np.minimum(np.searchsorted(self.classes, labels), len(self.classes) - 1)
+        codes = np.zeros(len(labels), np.intp)  # those of other rows do not matter
+        codes[used] = np.searchsorted(self.classes, labels[used])
         self.present = [self._classes_of(labels, codes, members) for members in member.T]
         listed = [self._machines_of(number, codes, members) for number, members in enumerate(member.T)]
         sets, positive, costs, tolerances = (np.concatenate(part) for part in zip(*listed, strict=True))

@@ -31,7 +31,7 @@ _PILOT_TOLERANCE_OF_FEW = 1e-3
 # With fewer sets a pilot costs more than it saves where rows are few.
 _PILOT_SETS = 3
 # About how far from the solution a machine may be, relative to its norm and in units of the tolerance.
-_CLOSE = 3.0
+_CLOSE = 1.0
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,9 @@ def compare(
         command=shlex.join(["earmark", *sys.argv[1:]]),
     )
     show(comparison, output, terminal)
-    if any(extraction.embedded for extraction in comparison.extractions.values()):
-        say_what_bfloat16_gains(terminal, precision, device)
+    ran = {name for name, extraction in comparison.extractions.items() if extraction.embedded}
+    facts = comparison.protocol["embeddings"]
+    say_what_bfloat16_gains(terminal, [each["fingerprint"]["runtime"] for each in facts if each["name"] in ran])
 
 
 def show(comparison: Comparison, output: Path, terminal: Terminal) -> None:

@@ -75,5 +75,5 @@ def embed(
     if done.failures:
         terminal.failures(done.failures, len(paths))
     if done.embedded:
-        say_what_bfloat16_gains(terminal, precision, device)
+        say_what_bfloat16_gains(terminal, [model.fingerprint.runtime])
     terminal.out.print(f"{len(done.sha256)} recordings -> {written}", markup=False, soft_wrap=True)

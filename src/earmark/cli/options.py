@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -148,11 +149,19 @@ def one_embedding(name: str, command: str) -> str:
     return name
 
 
-def say_what_bfloat16_gains(terminal: Terminal, precision: str, device: str) -> None:
-    """Remark, after networks have run in float32, on how much faster this processor would run them in bfloat16."""
+def say_what_bfloat16_gains(terminal: Terminal, runtimes: Iterable[str]) -> None:
+    """Remark, after networks have run in float32, on how much faster this processor would run them in bfloat16.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    runtimes : iterable of str
+        What ran them.
+    """
+    from earmark.embeddings.options import RUNTIME
     from earmark.runtime import bfloat16_gain
 
-    gain = bfloat16_gain() if (precision, device) == ("float32", "cpu") else 1.0
+    gain = bfloat16_gain() if str(RUNTIME.default) in set(runtimes) else 1.0
     if gain > 1:
         terminal.say(
             f"This processor has bfloat16: with --precision bfloat16 large networks run some {gain:g} times as fast. "

@@ -24,6 +24,7 @@ from earmark.cli.options import (
     Verbose,
     Workers,
     one_embedding,
+    say_what_bfloat16_gains,
 )
 from earmark.cli.terminal import Terminal, friendly
 from earmark.files import check_writable
@@ -73,4 +74,5 @@ def train(
     counts = ", ".join(f"{label} {count}" for label, count in sorted(model.trained_on_.items()))
     terminal.out.print(f"Trained {classifier} on {embedding} ({fusion} fusion): {counts}", markup=False, soft_wrap=True)
     terminal.out.print(f"Classifier: {output}", markup=False, soft_wrap=True)
+    say_what_bfloat16_gains(terminal, [model.model_.fingerprint.runtime])
     terminal.say(f"Use it: earmark predict {output} RECORDING...")

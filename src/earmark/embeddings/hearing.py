@@ -33,7 +33,8 @@ class Piece(NamedTuple):
 class Hearing(ABC):
     """A clip on its way through a model: pieces for the network come out, what it made of them goes in.
 
-    So the pieces of many clips can be run together, by several workers. One worker at a time may call a method.
+    So the pieces of many clips can be run together, by several workers. One worker at a time calls `next`, and one the
+    other methods, which may be at the same time.
     """
 
     @abstractmethod

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import version as version_of
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -116,9 +116,11 @@ class NetworkModel(EmbeddingModel):
 
         kept = None
         if self._tensors is None:
-            version = version_of("openvino")
-            name = f"{split_name(self.card.name)[0]}-{part}-{self.fingerprint.key[:32]}-openvino-{version}"
-            kept = cache_directory() / "networks" / name
+            # What runs it and how other rates are converted do not change a network.
+            base, said = split_name(self.card.name)
+            spelled = ":".join([base, *(f"{key}={said[key]}" for key in said if key not in ("resampler", "runtime"))])
+            same = replace(self.fingerprint, card=spelled, resampler="", runtime="", precision="")
+            kept = cache_directory() / "networks" / f"{base}-{part}-{same.key[:32]}"
         return make_network(alone, self.runtime, example_shape, self.batch_rows, free_axes, kept)
 
     @cached_property

@@ -12,7 +12,7 @@ A frame's numbers do not depend on the rows beside it, and the frames of a clip 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ class _Run(Generic[Key]):
 
 def embed_recordings(
     model: EmbeddingModel, recordings: Iterable[tuple[Key, Path]], workers: int, part_bytes: int
-) -> Iterator[tuple[Key, Part | AudioError]]:
+) -> Generator[tuple[Key, Part | AudioError], None, None]:
     """Embed audio files side by side.
 
     Parameters
@@ -150,9 +150,9 @@ class _Pipeline(Generic[Key]):
             with self._changed:
                 while not (self._finished or self._error or (self._all_begun and not self._clips)):
                     self._changed.wait()
-                if self._error:
-                    raise self._error
-                if not self._finished:
+                if not self._finished:  # what was finished before an error comes first
+                    if self._error:
+                        raise self._error
                     return
                 key, outcome = self._finished.popleft()
                 self._finished_bytes -= _size(outcome)
@@ -276,11 +276,11 @@ class _Pipeline(Generic[Key]):
         self._finish(clip.key, part)
 
     def _fail(self, clip: _Clip[Key], error: AudioError) -> None:
+        if not clip.listening:
+            clip.file.close()
         if clip.failed:
             return
         clip.failed = True
-        if not clip.listening:
-            clip.file.close()
         self._clips.remove(clip)
         self._waiting = deque(run for run in self._waiting if run.clip is not clip)
         self._finish(clip.key, error)

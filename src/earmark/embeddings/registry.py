@@ -118,14 +118,14 @@ def on_runtime(name: str, runtime: str) -> str:
     Parameters
     ----------
     name : str
-        As for `load_embedding`; a runtime that it names itself stays.
+        As for `load_embedding`.
     runtime : str
         One of `earmark.runtime.RUNTIMES`.
 
     Raises
     ------
     SettingsError
-        If there is no such embedding, or it runs in one way only.
+        If there is no such embedding, it runs in one way only, or its name asks for another runtime.
 
     Examples
     --------
@@ -133,8 +133,12 @@ def on_runtime(name: str, runtime: str) -> str:
     'yamnet:hop=0.24:runtime=torch'
     """
     base, said = split_name(name)
-    if runtime == RUNTIME.default or "runtime" in said:
+    if runtime == RUNTIME.default or said.get("runtime") == runtime:
         return name
+    if "runtime" in said:
+        raise SettingsError(
+            f"{name} names its runtime, and device and precision ask for {runtime}. Leave out the one or the other."
+        )
     if "runtime" not in _registration(base).options:
         raise SettingsError(
             f"{base} runs its network in its own way, not by {runtime}. Leave out the device and the precision, or "

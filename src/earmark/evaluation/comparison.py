@@ -18,7 +18,7 @@ from earmark.evaluation.metrics import score
 from earmark.evaluation.solvers import fit_systems
 from earmark.evaluation.splits import Fold
 from earmark.parallel import cores, side_by_side
-from earmark.progress import SILENT, Progress
+from earmark.progress import SILENT, Advance, Progress
 from earmark.store import ClipFrames
 
 if TYPE_CHECKING:
@@ -125,8 +125,7 @@ def compare_systems(
     with progress.step(f"Training and testing on {embedding}", fits, "fits") as advance:
         for classifier in classifiers:
             for trial in trials:
-                tables += trial.run(classifier, solver, device, workers or cores())
-                advance(len(trial.folds))
+                tables += trial.run(classifier, solver, device, workers or cores(), advance)
     return _collect(dataset.card.name, tables)
 
 
@@ -148,7 +147,9 @@ class _Trial:
         self.folds = [(fold_set, fold) for fold_set in fold_sets for fold in fold_set.folds]
         self.seeds = [_seed(seed, fold, index) for fold_set in fold_sets for index, fold in enumerate(fold_set.folds)]
 
-    def run(self, classifier: str, solver: str, device: str, workers: int) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    def run(
+        self, classifier: str, solver: str, device: str, workers: int, advance: Advance
+    ) -> list[tuple[dict[str, Any], pd.DataFrame]]:
         """Train all folds, then test each: a row of results and a table of predictions for each fold."""
         started = time.perf_counter()
         systems = fit_systems(
@@ -161,6 +162,7 @@ class _Trial:
             solver=solver,
             device=device,
             workers=workers,
+            advance=advance,
         )
         share = (time.perf_counter() - started) / len(systems)
 

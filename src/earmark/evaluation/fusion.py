@@ -54,21 +54,23 @@ def pool(frames: ClipFrames, fusion: str) -> ClipFrames:
     >>> pool(frames, "early").values
     array([[3., 4.]], dtype=float32)
     """
+    if fusion not in FUSIONS:
+        raise SettingsError(f"there is no fusion {fusion!r}. There are: {', '.join(FUSIONS)}.")
     if fusion == "late":
         return frames
-    starts, counts = frames.offsets[:-1], frames.counts[:, np.newaxis]
     if fusion == "early":
-        pooled = np.maximum.reduceat(frames.values, starts, axis=0)
-    elif fusion in ("early-mean", "early-mean-std"):
-        mean = np.add.reduceat(frames.values, starts, axis=0, dtype=np.float64) / counts
-        pooled = mean.astype(np.float32)
-        if fusion == "early-mean-std":
-            spread = np.square(frames.values - np.repeat(mean, frames.counts, axis=0))
-            deviation = np.sqrt(np.add.reduceat(spread, starts, axis=0) / counts)
-            pooled = np.hstack([pooled, deviation.astype(np.float32)])
+        pooled = np.maximum.reduceat(frames.values, frames.offsets[:-1], axis=0)
     else:
-        raise SettingsError(f"there is no fusion {fusion!r}. There are: {', '.join(FUSIONS)}.")
+        pooled = np.stack([_moments(frames[clip], fusion) for clip in range(len(frames))])
     return ClipFrames(pooled, np.arange(len(frames) + 1))
+
+
+def _moments(clip: NDArray[np.float32], fusion: str) -> NDArray[np.float32]:
+    """Mean of a clip's frames, and their standard deviation behind it if it is asked for; summed in float64."""
+    found = [clip.mean(axis=0, dtype=np.float64)]
+    if fusion == "early-mean-std":
+        found.append(clip.std(axis=0, dtype=np.float64))
+    return np.concatenate(found).astype(np.float32)
 
 
 def fuse_late(likelihoods: NDArray[np.float64], frames: ClipFrames) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ Both give the same systems, to within the tolerance of the support vector machin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,7 @@ def fit_systems(
     solver: str = "batched",
     device: str = "cpu",
     workers: int | None = None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> list[System]:
     """Train a system on each of many sets of clips.
 
@@ -60,6 +61,8 @@ def fit_systems(
         Where the batched solver works.
     workers : int, optional
         Threads; by default one a core.
+    advance : callable
+        Hears how many more systems are trained.
 
     Returns
     -------
@@ -76,15 +79,18 @@ def fit_systems(
     if solver not in SOLVERS:
         raise SettingsError(f"there is no solver {solver!r}. There are: {', '.join(SOLVERS)}.")
     if solver == "sklearn":
-        return _one_by_one(classifier, fusion, rows, labels, training, seeds, workers or cores())
+        return _one_by_one(classifier, fusion, rows, labels, training, seeds, workers or cores(), advance)
     of_rows = np.repeat(labels, rows.counts)
     sets = [np.repeat(np.isin(np.arange(len(rows)), clips), rows.counts) for clips in training]
     template = make_classifier(classifier, seed=0)
     if classifier == "svm":
         settings = template.get_params()
         fitted: list[Any] = list(fit_svms(rows.values, of_rows, sets, **settings, device=device, workers=workers))
+        advance(len(fitted))
     else:
-        fitted = list(fit_nets(rows.values, of_rows, sets, template, seeds, device=device, workers=workers))
+        fitted = list(
+            fit_nets(rows.values, of_rows, sets, template, seeds, device=device, workers=workers, advance=advance)
+        )
     return [System.restore(each.model, fusion, each.minimum, each.scale) for each in fitted]
 
 
@@ -96,6 +102,7 @@ def _one_by_one(
     training: Sequence[NDArray[np.intp]],
     seeds: Sequence[int],
     workers: int,
+    advance: Callable[[int], None],
 ) -> list[System]:
     systems = [System(classifier, fusion, seed) for seed in seeds]
 
@@ -103,5 +110,8 @@ def _one_by_one(
         clips = training[number]
         return systems[number].fit(rows.take(clips), labels[clips])
 
-    fitted = dict(side_by_side(fit, range(len(systems)), workers))
+    fitted = {}
+    for number, system in side_by_side(fit, range(len(systems)), workers):
+        fitted[number] = system
+        advance(1)
     return [fitted[number] for number in range(len(systems))]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from earmark.classifiers import make_classifier
+from earmark.classifiers.sets import scale_of
 from earmark.errors import SettingsError
 from earmark.evaluation.fusion import FUSIONS, fuse_late
 from earmark.evaluation.platt import PlattScaling
@@ -99,8 +100,7 @@ class System:
             Itself.
         """
         self.minimum = rows.values.min(axis=0)
-        span = rows.values.max(axis=0) - self.minimum
-        self.scale = np.divide(1, span, out=np.ones_like(span), where=span >= np.finfo(np.float32).tiny)
+        self.scale, _ = scale_of(self.minimum, rows.values.max(axis=0))
         self.model.fit(self._scaled(rows), np.repeat(labels, rows.counts))
         return self
 

@@ -63,8 +63,11 @@ def keep_network(folder: Path, openvino: Any, model: Any) -> Path | None:
         temporary.mkdir(parents=True)
         openvino.save_model(model, str(temporary / _GRAPH), compress_to_fp16=False)
         (temporary / _DIGESTS).write_text(json.dumps(_digests(temporary)))
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        if kept_network(folder) is None:  # else another process was first, and may be reading it
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
+        else:
+            shutil.rmtree(temporary, ignore_errors=True)
     except (OSError, RuntimeError):  # the latter is what OpenVINO raises
         shutil.rmtree(temporary, ignore_errors=True)
         return kept_network(folder)  # another process may have been first

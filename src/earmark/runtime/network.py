@@ -33,8 +33,8 @@ class Network(Protocol):
 class TorchNetwork:
     """A PyTorch module.
 
-    On a GPU maps are laid out with their channels last, which its matrix units want, and float32 is float32: TF32,
-    with its 10 bits, is switched off.
+    On a GPU maps are laid out with their channels last, which its matrix units want, and float32 is float32:
+    convolutions in TF32, with its 10 bits, are switched off, and products in it PyTorch leaves off by itself.
 
     Parameters
     ----------
@@ -88,6 +88,6 @@ class TorchNetwork:
         bfloat16 = self._precision == "bfloat16"
         with (
             torch.autocast(self._device, torch.bfloat16, enabled=bfloat16),
-            torch.backends.cudnn.flags(allow_tf32=False) if self._device == "cuda" else nullcontext(),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if self._device == "cuda" else nullcontext(),
         ):
             yield

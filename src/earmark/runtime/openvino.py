@@ -22,6 +22,7 @@ documented on OpenVINO's pages "Performance Hints and Thread Scheduling" and "Pr
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections import deque
@@ -89,10 +90,12 @@ class OpenVinoNetwork:
         self._idle: deque[Any] = deque()  # requests that wait for a caller: each serves one at a time
         properties = _properties(cores(), bool(free_axes), precision)
         with silent_openvino() as openvino:
-            model: Any = kept_network(kept) if kept else None
+            version = re.sub(r"[^\w.-]+", "_", openvino.__version__)
+            folder = kept and kept.with_name(f"{kept.name}-openvino-{version}")
+            model: Any = kept_network(folder) if folder else None
             if model is None:
                 model = _converted(openvino, module(), example_shape, free_axes)
-                model = (keep_network(kept, openvino, model) if kept else None) or model
+                model = (keep_network(folder, openvino, model) if folder else None) or model
             self._compiled = openvino.Core().compile_model(model, "CPU", properties)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

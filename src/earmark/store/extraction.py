@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -127,8 +127,13 @@ def _embed_missing(
     model.fetch(progress)
     model.prepare()
     seconds = []
-    embedded = embed_recordings(model, missing.items(), workers, PART_BYTES)
-    with _Keeper(store) as keeper, progress.step(f"Embedding with {model.card.name}", len(missing), "clips") as advance:
+    title = f"Embedding with {model.card.name}"
+    with (
+        # Closed here, or the traceback of an error would keep it, and its threads, alive.
+        closing(embed_recordings(model, missing.items(), workers, PART_BYTES)) as embedded,
+        _Keeper(store) as keeper,
+        progress.step(title, len(missing), "clips") as advance,
+    ):
         for digest, outcome in embedded:
             path = missing[digest]
             if isinstance(outcome, AudioError):
@@ -191,9 +196,9 @@ class _Keeper:
         """Take a clip, or the next part of a long one."""
         if row.first_frame or not last:
             self._keep_part(row, last=last)
-            return
-        self._rows.append(row)
-        self._size += row.embeddings.values.nbytes
+        else:
+            self._rows.append(row)
+            self._size += row.embeddings.values.nbytes
         if self._size >= SHARD_BYTES or time.monotonic() - self._last >= SHARD_SECONDS:
             self._write()
 
@@ -210,7 +215,12 @@ class _Keeper:
             self._long[row.sha256] = file, file.enter_context(self._store.shard())
         file, shard = self._long[row.sha256]
         self._writer.submit(shard.add, [row]).result()
-        if last:
+        if not last:
+            return
+        self._store.refresh()
+        if row.sha256 in self._store:  # another process has embedded it meanwhile
+            self.drop(row.sha256)
+        else:
             del self._long[row.sha256]
             self._writer.submit(file.close).result()
 
