@@ -34,7 +34,7 @@ def memory(folder: Path, cache: Path, minutes: int, *, full: bool) -> list[Measu
     full : bool
         Whether all other models are measured, or YAMNet.
     """
-    shutil.rmtree(cache / "compiled", ignore_errors=True)
+    shutil.rmtree(cache / "networks", ignore_errors=True)
     short, long = _recording(folder / "minute.wav", 1, 0), _recording(folder / "long.wav", minutes, 1)
     measured = []
     for name in known(OTHERS if full else ["yamnet"], cache):
