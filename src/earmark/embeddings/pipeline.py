@@ -187,7 +187,7 @@ class _Pipeline(Generic[Key]):
 
     def _clip_to_hear(self) -> _Clip[Key] | None:
         for clip in self._clips:
-            if not (clip.listening or clip.heard or clip.failed):
+            if not (clip.listening or clip.heard):  # failed ones are not among them
                 return clip
         following = None if self._all_begun else next(self._recordings, None)
         if following is None:
@@ -260,12 +260,12 @@ class _Pipeline(Generic[Key]):
         except AudioError as error:
             self._fail(clip, AudioError(f"{clip.path}: {error}"))
             return
+        if len(clip.frames) > 1 and sum(frames.nbytes for frames in clip.frames) >= self._part_bytes:
+            self._give(clip, clip.frames[:-1], last=False)  # so that the last part has frames
+            clip.frames = clip.frames[-1:]
         if last:
             self._clips.remove(clip)
             self._give(clip, clip.frames, last=True)
-        elif len(clip.frames) > 1 and sum(frames.nbytes for frames in clip.frames) >= self._part_bytes:
-            self._give(clip, clip.frames[:-1], last=False)  # so that the last part has frames
-            clip.frames = clip.frames[-1:]
 
     def _give(self, clip: _Clip[Key], frames: list[NDArray[np.float32]], *, last: bool) -> None:
         assert clip.hearing is not None
