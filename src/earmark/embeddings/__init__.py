@@ -8,6 +8,7 @@ from earmark.embeddings.network_model import FramedModel, NetworkModel
 from earmark.embeddings.options import Option
 from earmark.embeddings.pipeline import Part, embed_recordings
 from earmark.embeddings.registry import embedding_options, list_embeddings, load_embedding, on_runtime
+from earmark.embeddings.untrained import load_untrained
 
 __all__ = [
     "PREFIX",
@@ -26,5 +27,6 @@ __all__ = [
     "embedding_options",
     "list_embeddings",
     "load_embedding",
+    "load_untrained",
     "on_runtime",
 ]

@@ -23,7 +23,14 @@ from earmark.embeddings.model import EmbeddingModel
 from earmark.embeddings.options import RUNTIME, Option, misread, read_options, split_name
 from earmark.errors import SettingsError
 
-__all__ = ["PATTERN_SIGNS", "embedding_options", "list_embeddings", "load_embedding", "on_runtime"]
+__all__ = [
+    "PATTERN_SIGNS",
+    "embedding_options",
+    "embedding_registration",
+    "list_embeddings",
+    "load_embedding",
+    "on_runtime",
+]
 
 #: What makes a name a shell pattern.
 PATTERN_SIGNS = frozenset("*?[")
@@ -92,7 +99,7 @@ def load_embedding(name: str, **options: object) -> EmbeddingModel:
     base, said = split_name(name)
     if twice := sorted(said.keys() & options):
         raise SettingsError(f"the option {twice[0]} of {base} is given in its name and beside it. Give it once.")
-    registration = _registration(base)
+    registration = embedding_registration(base)
     return registration.load(**read_options(base, registration.options, said | options))
 
 
@@ -109,7 +116,7 @@ def embedding_options(name: str) -> Mapping[str, Option]:
     >>> embedding_options("yamnet")["hop"].default
     0.48
     """
-    return _registration(split_name(name)[0]).options
+    return embedding_registration(split_name(name)[0]).options
 
 
 def on_runtime(name: str, runtime: str) -> str:
@@ -139,7 +146,7 @@ def on_runtime(name: str, runtime: str) -> str:
         raise SettingsError(
             f"{name} names its runtime, and device and precision ask for {runtime}. Leave out the one or the other."
         )
-    if "runtime" not in _registration(base).options:
+    if "runtime" not in embedding_registration(base).options:
         raise SettingsError(
             f"{base} runs its network in its own way, not by {runtime}. Leave out the device and the precision, or "
             "name the others with :runtime= behind them."
@@ -147,7 +154,14 @@ def on_runtime(name: str, runtime: str) -> str:
     return f"{name}:runtime={runtime}"
 
 
-def _registration(base: str) -> Registration:
+def embedding_registration(base: str) -> Registration:
+    """Find a model by its name without options.
+
+    Raises
+    ------
+    SettingsError
+        If there is no model of that name.
+    """
     if base.startswith(PREFIX):
         module, colon, rest = base.removeprefix(PREFIX).partition(":")
         registration = hear_registration(module)

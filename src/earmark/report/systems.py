@@ -24,7 +24,7 @@ _SCORE_COLUMNS = ("accuracy_mean", "accuracy_low", "accuracy_high", "clips")
 
 # From the kindest to the strictest question that can be asked of a classifier.
 _STRICTNESS = {"clips": 0, "official": 1, "fixed": 1, "groups": 2}
-_RANDOM_NAME = re.compile(r"(^|[-_. ])(random|untrained)($|[-_. ])", re.IGNORECASE)
+_RANDOM_NAME = re.compile(r"(^|[-_. (])(random|untrained)($|[-_. ])", re.IGNORECASE)
 _RANDOM_NOTE = re.compile(r"random(ised|ized)?[-_ ]weights|randomly initiali[sz]ed|untrained", re.IGNORECASE)
 
 

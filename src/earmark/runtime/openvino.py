@@ -22,6 +22,7 @@ documented on OpenVINO's pages "Performance Hints and Thread Scheduling" and "Pr
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 import warnings
@@ -96,6 +97,7 @@ class OpenVinoNetwork:
             if model is None:
                 model = _converted(openvino, module(), example_shape, free_axes)
                 model = (keep_network(folder, openvino, model) if folder else None) or model
+                gc.collect()  # the converter leaves cycles that hold the module: large ones have hundreds of megabytes
             self._compiled = openvino.Core().compile_model(model, "CPU", properties)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
