@@ -267,7 +267,7 @@ def in_both_formats(name: str, data: Path, sizes: Sizes) -> list[Measured]:
     for precision, each in frames.items():
         outcome = compare_systems(dataset, name, ClipFrames.from_list(each), ["svm"], ["late"], [folds])
         accuracy[precision] = float(outcome.results["accuracy"].mean())
-    title, apart = f"{titled(name)} on ESC-10", abs(accuracy["bfloat16"] - accuracy["float32"])
+    title, apart = f"{titled(name)} on ESC-10", round(abs(accuracy["bfloat16"] - accuracy["float32"]), 9)
     return [
         Measured(f"{title}, bfloat16, smallest cosine to float32", smallest_cosine(*frames.values()), ">= 0.999"),
         *(Measured(f"{title}, {each}, accuracy of svm late", value, "none") for each, value in accuracy.items()),

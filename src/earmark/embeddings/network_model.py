@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from earmark.audio import FrameGrid, resample_blocks, resampler_name
+from earmark.embeddings.converting import convert_in_child
 from earmark.embeddings.hearing import Hearing, Piece
 from earmark.embeddings.model import EmbeddingModel, Fingerprint, FrameEmbeddings, Heard
 from earmark.embeddings.options import split_name
@@ -35,6 +37,8 @@ __all__ = ["FramedModel", "NetworkModel", "Summary"]
 
 #: A GPU runs so many times the rows that a processor runs at once.
 GPU_BATCHES = 8
+#: Networks with more weights than this are converted in a process of their own.
+LARGE_VALUES = 30_000_000
 
 
 class NetworkModel(EmbeddingModel):
@@ -121,7 +125,15 @@ class NetworkModel(EmbeddingModel):
             spelled = ":".join([base, *(f"{key}={said[key]}" for key in said if key not in ("resampler", "runtime"))])
             same = replace(self.fingerprint, card=spelled, resampler="", runtime="", precision="")
             kept = cache_directory() / "networks" / f"{base}-{part}-{same.key[:32]}"
-        return make_network(alone, self.runtime, example_shape, self.batch_rows, free_axes, kept)
+        elsewhere = partial(convert_in_child, self.card.name) if kept and self._is_large() else None
+        return make_network(alone, self.runtime, example_shape, self.batch_rows, free_axes, kept, elsewhere)
+
+    def _is_large(self) -> bool:
+        """Tell whether converting the network here would take much more memory than running it."""
+        from earmark.weights import find_recipe
+
+        shapes = [shape for each in self.card.weights_ids for shape in find_recipe(each).shapes.values()]
+        return sum(math.prod(shape) for shape in shapes) > LARGE_VALUES
 
     @cached_property
     def network(self) -> Network:

@@ -172,13 +172,13 @@ def to_markdown(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> st
     """
     text = table_text(summary, synthetic=synthetic)
     lines = [
-        _markdown_row([_escape_markdown(header) for header in text.headers]),
+        _markdown_row([escape_markdown(header) for header in text.headers]),
         _markdown_row(["---:" if numeric else ":---" for numeric in text.numeric]),
     ]
     for row, best in zip(text.rows, text.best, strict=True):
-        cells = [_escape_markdown(cell) for cell in row]
+        cells = [escape_markdown(cell) for cell in row]
         lines.append(_markdown_row([f"**{cell}**" for cell in cells] if best else cells))
-    title, caption = _escape_markdown(text.title), _escape_markdown(text.caption)
+    title, caption = escape_markdown(text.title), escape_markdown(text.caption)
     return "\n".join([f"**{title}**", "", *lines, "", caption, ""])
 
 
@@ -195,14 +195,14 @@ def to_latex(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> str:
     lines = [
         r"\begin{table}",
         r"  \centering",
-        rf"  \caption{{{_escape_latex(text.title)}. {_escape_latex(text.caption)}}}",
+        rf"  \caption{{{escape_latex(text.title)}. {escape_latex(text.caption)}}}",
         rf"  \begin{{tabular}}{{{''.join('r' if numeric else 'l' for numeric in text.numeric)}}}",
         r"    \toprule",
-        _latex_row([_escape_latex(header) for header in text.headers]),
+        _latex_row([escape_latex(header) for header in text.headers]),
         r"    \midrule",
     ]
     for row, best in zip(text.rows, text.best, strict=True):
-        cells = [_escape_latex(cell) for cell in row]
+        cells = [escape_latex(cell) for cell in row]
         lines.append(_latex_row([rf"\textbf{{{cell}}}" for cell in cells] if best else cells))
     lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""]
     return "\n".join(lines)
@@ -323,7 +323,8 @@ def _markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Write text so that Markdown shows it as it is, on one line."""
     flat = " ".join(text.split())
     return re.sub(r"([\\`*_<|~])", r"\\\1", flat).replace("](", "]\\(")
 
@@ -334,5 +335,6 @@ def _latex_row(cells: Sequence[str]) -> str:
     return f"    {' & '.join([first, *cells[1:]])} \\\\"
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Write text so that LaTeX shows it as it is, on one line."""
     return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))

@@ -127,6 +127,7 @@ def make_network(
     batch_rows: int = 16,
     free_axes: Collection[int] = (),
     kept: Path | None = None,
+    elsewhere: Callable[[], None] | None = None,
 ) -> Network:
     """Make a function of arrays from a PyTorch module.
 
@@ -145,6 +146,8 @@ def make_network(
         Axes of `example_shape` whose size may differ from call to call; see `OpenVinoNetwork`.
     kept : Path, optional
         Where the network is kept as it was converted; see `OpenVinoNetwork`.
+    elsewhere : callable, optional
+        Converts it in another process; see `OpenVinoNetwork`.
 
     Raises
     ------
@@ -155,4 +158,4 @@ def make_network(
     chosen = runtime_named(runtime)
     if chosen.framework == "torch":
         return TorchNetwork(module(), batch_rows, chosen.device, chosen.precision)
-    return OpenVinoNetwork(module, example_shape, batch_rows, free_axes, chosen.precision, kept)
+    return OpenVinoNetwork(module, example_shape, batch_rows, free_axes, chosen.precision, kept, elsewhere)

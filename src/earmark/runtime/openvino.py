@@ -71,6 +71,9 @@ class OpenVinoNetwork:
     kept : Path, optional
         Folder in which the converted network is kept, with everything that decides its numbers in its name. The next
         process then needs neither PyTorch nor the weights.
+    elsewhere : callable, optional
+        Tried before a network is converted: has another process do it and keep what comes of it, so that this one does
+        not take the memory. Should it not succeed, the network is converted here.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class OpenVinoNetwork:
         free_axes: Collection[int] = (),
         precision: str = "float32",
         kept: Path | None = None,
+        elsewhere: Callable[[], None] | None = None,
     ) -> None:
         self._batch_rows = batch_rows
         self._idle: deque[Any] = deque()  # requests that wait for a caller: each serves one at a time
@@ -94,6 +98,9 @@ class OpenVinoNetwork:
             version = re.sub(r"[^\w.-]+", "_", openvino.__version__)
             folder = kept and kept.with_name(f"{kept.name}-openvino-{version}")
             model: Any = kept_network(folder) if folder else None
+            if model is None and folder and elsewhere:
+                elsewhere()
+                model = kept_network(folder)
             if model is None:
                 model = _converted(openvino, module(), example_shape, free_axes)
                 model = (keep_network(folder, openvino, model) if folder else None) or model
