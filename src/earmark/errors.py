@@ -8,7 +8,8 @@
     ├── WeightsError       pre-trained weights that cannot be had or trusted
     ├── StoreError         embeddings on disk that cannot be read or written
     ├── DatasetError       labelled clips that do not make a data set
-    │   └── ClipsLeftOut   some clips could not be used, all of them are listed
+    │   ├── ClipsLeftOut   some clips could not be used, all of them are listed
+    │   └── MissingDatasetError   a data set known by name does not lie where it should
     └── ModelFileError     a trained classifier that cannot be loaded or saved
 
 Each message says what is wrong, where (the path), why, and what to do about it.
@@ -26,6 +27,7 @@ __all__ = [
     "ClipsLeftOut",
     "DatasetError",
     "EarmarkError",
+    "MissingDatasetError",
     "ModelFileError",
     "SettingsError",
     "StoreError",
@@ -55,6 +57,10 @@ class StoreError(EarmarkError):
 
 class DatasetError(EarmarkError, ValueError):
     """Labelled clips that do not make a usable data set."""
+
+
+class MissingDatasetError(DatasetError):
+    """A data set known by name does not lie where it should: nothing is broken, it has yet to be fetched."""
 
 
 class ModelFileError(EarmarkError):

@@ -12,7 +12,7 @@ from earmark.cli.terminal import Terminal, friendly, table_of
 if TYPE_CHECKING:
     from earmark.datasets import CheckReport
 
-__all__ = ["check"]
+__all__ = ["check", "show"]
 
 
 @friendly
@@ -29,12 +29,22 @@ def check(
     terminal = Terminal(quiet=quiet, verbose=verbose)
     dataset = load_dataset(data)
     report = check_dataset(dataset, folds=folds, workers=workers, progress=terminal)
-    _show(dataset.card.name, report, terminal)
+    show(dataset.card.name, report, terminal)
     if report.serious:
         raise typer.Exit(1)
 
 
-def _show(name: str, report: CheckReport, terminal: Terminal) -> None:
+def show(name: str, report: CheckReport, terminal: Terminal) -> None:
+    """Print what a check found.
+
+    Parameters
+    ----------
+    name : str
+        Of the data set.
+    report : CheckReport
+        What was found.
+    terminal : Terminal
+    """
     from rich.text import Text
 
     rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sorted(report.sample_rates.items()))

@@ -1,4 +1,4 @@
-"""What the shell offers after TAB: names of embeddings with their options, of classifiers, fusions, splits, weights.
+"""What the shell offers after TAB: names of embeddings with their options, of classifiers, fusions, splits and more.
 
 Typer calls these functions with what was typed so far. They never end in an error, for the shell would show it in the
 middle of a line, and need nothing heavy, for the user waits.
@@ -21,6 +21,7 @@ __all__ = [
     "classifier",
     "classifiers",
     "completing",
+    "dataset",
     "embedding",
     "embeddings",
     "fusion",
@@ -100,6 +101,13 @@ def weights(incomplete: str) -> list[str]:
     from earmark.weights import RECIPES
 
     return _starting("", incomplete, sorted({*RECIPES, *_names()}))
+
+
+def dataset(incomplete: str) -> list[str]:
+    """Offer names of data sets; see `embedding`."""
+    from earmark.datasets import list_datasets
+
+    return _starting("", incomplete, list_datasets())
 
 
 def completing(run: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ import typer
 from earmark.cli.check import check
 from earmark.cli.compare import compare
 from earmark.cli.completion import completing
+from earmark.cli.data import data
 from earmark.cli.demo import demo
 from earmark.cli.embed import embed
 from earmark.cli.embeddings import embeddings
@@ -30,6 +31,7 @@ for command in (compare, check, train, predict, embed, demo):
     app.command()(command)
 app.add_typer(embeddings, name="embeddings")
 app.add_typer(weights, name="weights")
+app.add_typer(data, name="data")
 
 
 def _version(wanted: bool) -> None:

@@ -16,7 +16,35 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Dataset", "DatasetCard"]
+__all__ = ["Dataset", "DatasetCard", "Expected"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a data set holds by what was published of it.
+
+    Attributes
+    ----------
+    clips : int
+        Number of clips.
+    classes : int
+        Number of classes.
+    minutes : float
+        Length of all clips.
+    source : str
+        What says so.
+    class_names : tuple of str
+        The classes; empty where only their number is known.
+    fixed_test_set : bool
+        Whether it brings a test set that is never trained on.
+    """
+
+    clips: int
+    classes: int
+    minutes: float
+    source: str
+    class_names: tuple[str, ...] = ()
+    fixed_test_set: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +55,35 @@ class DatasetCard:
     ----------
     name : str
         Its name in results.
+    title : str
+        What it is, in a line; may be empty.
     licence : str
         Licence of the recordings; empty when it is not known.
     citation : str
         How to cite it; may be empty.
+    origin : str
+        Where it comes from, an address where there is one; may be empty.
+    task : str
+        Task of the paper (Grollmisch et al., EUSIPCO 2020) that it is for, ``"T1"`` to ``"T6"``; else empty.
+    expected : Expected, optional
+        What it holds by what was published of it.
     synthetic : bool
         Whether it was made by code; every table then says so.
     """
 
     name: str
+    title: str = ""
     licence: str = ""
     citation: str = ""
+    origin: str = ""
+    task: str = ""
+    expected: Expected | None = None
     synthetic: bool = False
+
+    @property
+    def licence_known(self) -> bool:
+        """Whether it is known what the recordings may be used for."""
+        return bool(self.licence)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ __all__ = ["PUCKS_CARD", "PUCK_CLASSES", "Stems", "clip_stems", "write_pucks"]
 
 PUCKS_CARD = DatasetCard(
     name="pucks",
+    title="Struck plastic pucks, made by code",
     licence="CC0-1.0 (made by code)",
     citation="The earmark developers: pucks, a synthetic demo data set made by earmark itself.",
     synthetic=True,
