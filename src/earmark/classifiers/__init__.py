@@ -1,4 +1,4 @@
-"""Classifiers for frame embeddings: scikit-learn estimators with the settings of the paper.
+"""Classifiers for frame embeddings: scikit-learn estimators with the settings of the paper; and its baselines.
 
 The names below load on first use (PEP 562), so that importing this room costs nothing: scikit-learn
 is imported when a classifier is made, PyTorch when a dense net is fitted.
@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING
 from earmark.lazy import names_from
 
 if TYPE_CHECKING:
+    from earmark.classifiers.baselines import (
+        BaselineClassifier,
+        FittedBaseline,
+        baseline_features,
+        fit_baseline,
+        list_baselines,
+        load_acmus,
+    )
     from earmark.classifiers.batched_nets import FittedNet, fit_nets
     from earmark.classifiers.batched_svm import FittedSVM, fit_svms
     from earmark.classifiers.dense import DenseNet
@@ -23,30 +31,42 @@ if TYPE_CHECKING:
     from earmark.classifiers.tensors import from_tensors, to_tensors
 
 __all__ = [
+    "BaselineClassifier",
     "ClassifierCard",
     "DenseNet",
+    "FittedBaseline",
     "FittedNet",
     "FittedSVM",
     "LinearSVM",
+    "baseline_features",
+    "fit_baseline",
     "fit_nets",
     "fit_svms",
     "from_tensors",
+    "list_baselines",
     "list_classifiers",
+    "load_acmus",
     "make_classifier",
     "normalised_sigmoids",
     "to_tensors",
 ]
 
 _HOMES = {
+    "BaselineClassifier": "baselines",
     "ClassifierCard": "registry",
     "DenseNet": "dense",
+    "FittedBaseline": "baselines",
     "FittedNet": "batched_nets",
     "FittedSVM": "batched_svm",
     "LinearSVM": "svm",
+    "baseline_features": "baselines",
+    "fit_baseline": "baselines",
     "fit_nets": "batched_nets",
     "fit_svms": "batched_svm",
     "from_tensors": "tensors",
+    "list_baselines": "baselines",
     "list_classifiers": "registry",
+    "load_acmus": "baselines",
     "make_classifier": "registry",
     "normalised_sigmoids": "likelihoods",
     "to_tensors": "tensors",

@@ -1,5 +1,6 @@
 """Splits, fusion, scores and the comparison itself: how good a system is, honestly."""
 
+from earmark.evaluation.baselines import FROM_SCRATCH, compare_baselines
 from earmark.evaluation.comparison import SYSTEM, FoldSet, Outcome, compare_systems
 from earmark.evaluation.fusion import FUSIONS, fuse_late, pool
 from earmark.evaluation.leaks import LeakCheck, check_leaks
@@ -12,6 +13,7 @@ from earmark.evaluation.summary import summarise
 from earmark.evaluation.system import LIKELIHOODS, System
 
 __all__ = [
+    "FROM_SCRATCH",
     "FUSIONS",
     "INTERVAL",
     "LIKELIHOODS",
@@ -30,6 +32,7 @@ __all__ = [
     "System",
     "accuracy_interval",
     "check_leaks",
+    "compare_baselines",
     "compare_systems",
     "default_split",
     "describe_dataset",
