@@ -53,6 +53,7 @@ def test_saved_results_are_complete_and_come_back(comparison, tmp_path):
     names = {file.name for file in (tmp_path / "results").iterdir()}
     assert names == {
         *("results.parquet", "predictions.parquet", "protocol.json", "report.html", "table.md", "table.tex"),
+        *("comparisons.csv", "comparisons.md"),
     }
     assert report.read_text().startswith("<!DOCTYPE html>")
     loaded = earmark.Comparison.load(tmp_path / "results")

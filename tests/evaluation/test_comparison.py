@@ -216,6 +216,8 @@ def test_the_summary_has_one_row_for_each_system_in_the_order_of_the_results(mad
         "accuracy_low",
         "accuracy_high",
         "interval",
+        "bootstrap_low",
+        "bootstrap_high",
         "balanced_accuracy_mean",
         "macro_f1_mean",
         "clips",

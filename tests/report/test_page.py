@@ -9,6 +9,7 @@ import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -125,6 +126,28 @@ def test_two_splits_stand_side_by_side_and_the_grouped_one_speaks(make_run):
     assert "the honest one" in page.text
     assert "By clip and by group are far apart." in page.text
     assert page.text.count("Recall by class") == 2
+
+
+def test_paired_tests_have_a_section_once_there_are_two_systems(run, small_run):
+    assert "Which differences are real" in read(run).text
+    assert "by more than chance" in read(run).text
+    assert "Which differences are real" not in read(small_run).text
+
+
+def test_train_fractions_and_data_sets_have_sections_of_their_own(make_run):
+    runs = [make_run(name, clips=60, seed=seed) for seed, name in enumerate(["bells", "drums", "gongs"])]
+    tables = [pd.concat(parts, ignore_index=True) for parts in zip(*(run[:3] for run in runs), strict=True)]
+    page = Page(render_page(*tables, {}))
+    assert not page.wrong
+    assert "Over 3 data sets" in page.text
+    assert "What more labels would bring" not in page.text
+    fewer = [table.assign(train_fraction=0.4) for table in runs[0][:3]]
+    both = [pd.concat(parts, ignore_index=True) for parts in zip(runs[0][:3], fewer, strict=True)]
+    both[0]["n_train"] = (both[0]["train_fraction"] * 60).round().astype(int)
+    page = Page(render_page(*both, {}))
+    assert "cannot be said from 2 train fractions" in page.text
+    assert "Over all data sets" not in page.text
+    assert len(page.ids) == len(set(page.ids))
 
 
 def test_one_split_has_no_comparison_of_splits(run):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import ClipFailure, EarmarkError
-from earmark.evaluation import summarise
+from earmark.evaluation import compare_pairs, summarise
 from earmark.files import advice, replacing
 from earmark.store import Extraction
 
@@ -51,6 +51,10 @@ class Comparison:
         """Bring folds and repeats together: one row for each system, with mean, deviation and 95 % interval."""
         return summarise(self.results, self.predictions)
 
+    def pairs(self) -> pd.DataFrame:
+        """Test every pair of systems on the same folds and clips; see `earmark.evaluation.compare_pairs`."""
+        return compare_pairs(self.results, self.predictions)
+
     def to_html(self, path: str | Path | None = None) -> str:
         """Make the report: one page that stands alone, with tables, figures and players.
 
@@ -72,7 +76,7 @@ class Comparison:
         return page
 
     def save(self, folder: str | Path) -> Path:
-        """Write results, predictions, protocol, report and tables into a folder.
+        """Write results, predictions, protocol, report, tables and paired comparisons into a folder.
 
         Parameters
         ----------
@@ -89,20 +93,22 @@ class Comparison:
         EarmarkError
             If the folder cannot be written.
         """
-        from earmark.report import to_latex, to_markdown
+        from earmark.report import pairs_to_markdown, to_latex, to_markdown
 
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, file in _TABLES.items():
                 _write_table(getattr(self, name), folder / file, self.protocol)
-            summary = self.table()
+            summary, pairs = self.table(), self.pairs()
             facts = self.protocol["dataset"]
             synthetic = [facts["name"]] if facts["synthetic"] else []
             texts = {
                 "protocol.json": json.dumps(self.protocol, indent=2, ensure_ascii=False) + "\n",
                 "table.md": to_markdown(summary, synthetic=synthetic),
                 "table.tex": to_latex(summary, synthetic=synthetic),
+                "comparisons.csv": pairs.to_csv(index=False),
+                "comparisons.md": pairs_to_markdown(pairs, summary, synthetic=synthetic),
             }
             for file, text in texts.items():
                 _write_text(text, folder / file)

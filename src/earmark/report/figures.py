@@ -28,7 +28,7 @@ INK, MUTED, GRID, GROUND = "#1b1f24", "#5c6570", "#d9dee4", "#fefefe"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 RIGHT, WRONG, ON_FILL = PALETTE[0], PALETTE[1], "#fdfdfd"
 _MARKERS = {"late": "o", "early": "s"}
-_WIDTH_INCHES = 9.0
+WIDTH_INCHES = 9.0
 _LABEL_CHARACTERS = 34
 STYLE: Any = {
     "font.family": ["sans-serif"],
@@ -113,9 +113,9 @@ def confusion_figure(predictions: pd.DataFrame, *, synthetic: Collection[str] = 
     label_inches = 0.085 * max(len(name) for name in names)
     with rc_context(STYLE):
         side = cell * len(classes)
-        title = _setting_text(setting, synthetic=synthetic)
+        title = setting_text(setting, synthetic=synthetic)
         width = max(side, 0.1 * len(title)) + label_inches + 0.9
-        figure, axes = _canvas(width, side + label_inches + 0.9)
+        figure, axes = canvas(width, side + label_inches + 0.9)
         _draw_cells(axes, counts)
         axes.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(classes)), names)
@@ -173,17 +173,18 @@ def _systems_figure(
 
     colours = _colours(scores)
     places, headings = _places(scores)
-    labels = [_system_label(score, scores) for score in scores]
+    with_fusion = len({score.fusion for score in scores}) > 1
+    labels = [system_label(score.system, with_fusion=with_fusion) for score in scores]
     row_inches = max(0.29, 0.1 + 0.16 * max(map(len, labels)))
     with rc_context(STYLE):
         bottom, top = max(places) + 0.6, min([*places, *headings.values()]) - 0.6
-        figure, axes = _canvas(_WIDTH_INCHES, 1.3 + row_inches * (bottom - top))
+        figure, axes = canvas(WIDTH_INCHES, 1.3 + row_inches * (bottom - top))
         for score, place in zip(scores, places, strict=True):
             draw(axes, score, place, colours[score.classifier])
         for lines, place in zip(labels, places, strict=True):
-            _draw_label(axes, lines, place)
+            draw_label(axes, lines, place)
         for setting, place in headings.items():
-            text = _setting_text(setting, synthetic=synthetic)
+            text = setting_text(setting, synthetic=synthetic)
             axes.text(0, place, text, transform=axes.get_yaxis_transform(), weight="bold", va="center")
         axes.set_xlim(max(0, math.floor((100 * lowest - 1) / 5) * 5), 100)
         axes.set_ylim(bottom, top)
@@ -191,12 +192,12 @@ def _systems_figure(
         axes.grid(axis="x", color=GRID, linewidth=0.6)
         axes.set_xlabel(label)
         if not headings:
-            axes.set_title(_setting_text(scores[0].setting, synthetic=synthetic), pad=24)
+            axes.set_title(setting_text(scores[0].setting, synthetic=synthetic), pad=24)
         _legend(axes, scores, colours)
     return figure
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """Make a transparent figure of `width` by `height` inches with one frameless axes."""
     from matplotlib.figure import Figure
 
@@ -226,7 +227,7 @@ def _places(scores: Sequence[Score]) -> tuple[list[float], dict[tuple[str, float
     return places, headings
 
 
-def _draw_label(axes: Axes, lines: Sequence[str], place: float) -> None:
+def draw_label(axes: Axes, lines: Sequence[str], place: float) -> None:
     """Write a system's name left of the axes: line by line, so that all end there in any font."""
     for number, line in enumerate(lines):
         down = 11.5 * (number - (len(lines) - 1) / 2)  # points
@@ -285,14 +286,15 @@ def _colours(scores: Sequence[Score]) -> dict[str, str]:
     return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
 
 
-def _system_label(score: Score, scores: Sequence[Score]) -> list[str]:
+def system_label(system: tuple[str, str, str], *, with_fusion: bool) -> list[str]:
     """Name a system in full, so that no two labels are the same, on as many lines as that takes."""
-    fusion = f", {score.fusion}" if score.fusion and len({other.fusion for other in scores}) > 1 else ""
-    *lines, last = break_name(score.embedding, _LABEL_CHARACTERS, anywhere=True)
-    return [*lines, f"{last}  ·  {score.classifier}{fusion}"]
+    embedding, classifier, fusion = system
+    *lines, last = break_name(embedding, _LABEL_CHARACTERS, anywhere=True)
+    return [*lines, f"{last}  ·  {classifier}{f', {fusion}' if fusion and with_fusion else ''}"]
 
 
-def _setting_text(setting: tuple[str, float, str], *, synthetic: Collection[str]) -> str:
+def setting_text(setting: tuple[str, float, str], *, synthetic: Collection[str]) -> str:
+    """Name a data set, a train fraction and a split."""
     dataset, fraction, split = setting
     return f"{shorten(dataset_text(dataset, synthetic), 52)}, train fraction {fraction:g}, {split}"
 

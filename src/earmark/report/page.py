@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from earmark.errors import SettingsError
 from earmark.files import replacing
 from earmark.report import wording
+from earmark.report.curves import curve_sections
 from earmark.report.figures import accuracy_figure, confusion_figure, folds_figure
 from earmark.report.mistakes import ClassScore, Mistake, class_scores, find_mistakes
 from earmark.report.names import breakable
+from earmark.report.pairs import find_standings, pair_text
 from earmark.report.players import MOST_PLAYERS, Player, PlayerShelf
 from earmark.report.protocol import filled, readable, worded
+from earmark.report.ranks import rank_sections
 from earmark.report.svg import inline_svg
 from earmark.report.systems import (
     SETTING_COLUMNS,
@@ -165,6 +168,12 @@ def render_page(
         tables=_tables(summary, synthetic=synthetic),
         figures=_figures(results, summary, synthetic=synthetic),
         contrasts=_contrasts(scores),
+        standings=[
+            (standing.sentence, pair_text(standing, synthetic=synthetic))
+            for standing in find_standings(results, predictions, summary)
+        ],
+        ranks=rank_sections(scores),
+        curves=curve_sections(results, predictions, synthetic=synthetic),
         details=_details(findings, scores, predictions, shelf, synthetic=synthetic),
         shelf=shelf,
         most_players=MOST_PLAYERS,

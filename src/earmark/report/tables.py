@@ -1,7 +1,8 @@
 """The summary as a table: for a terminal (Rich), for a README (Markdown), for a paper (LaTeX, booktabs).
 
 All three, and the table of the HTML page, print the strings of :func:`table_text` and only add the
-escapes of their format, so that no two of them can ever show different numbers.
+escapes of their format, so that no two of them can ever show different numbers. Other tables whose cells are text
+are written by :func:`markdown_of`, :func:`latex_of` and :func:`rich_of`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "±": r"$\pm$", "–": "--", "·": r"\textperiodcentered{}", "…": r"\ldots{}",
+    "±": r"$\pm$", "−": r"$-$", "–": "--", "·": r"\textperiodcentered{}", "…": r"\ldots{}",
 }  # fmt: skip
 
 #: The column whose texts may be long, and be broken.
@@ -147,11 +148,16 @@ def to_rich(summary: pd.DataFrame, *, synthetic: Collection[str] = (), width: in
     rich.table.Table
         Laid out for `width`, and shown so wherever it is printed.
     """
+    return rich_of(table_text(summary, synthetic=synthetic), width)
+
+
+def rich_of(content: TableText, width: int | None = None) -> Table:
+    """Lay a table out for a terminal of `width` characters; see :func:`to_rich`."""
     from rich.console import Console
     from rich.text import Text
 
     room = Console().width if width is None else width
-    for text in _layouts(table_text(summary, synthetic=synthetic), room):
+    for text in _layouts(content, room):
         table = _rich_table(text)
         needed = _rich_width(table)
         if needed <= room:
@@ -170,7 +176,11 @@ def to_markdown(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> st
     -------
     str
     """
-    text = table_text(summary, synthetic=synthetic)
+    return markdown_of(table_text(summary, synthetic=synthetic))
+
+
+def markdown_of(text: TableText) -> str:
+    """Write a table in Markdown (GitHub flavour)."""
     lines = [
         _markdown_row([escape_markdown(header) for header in text.headers]),
         _markdown_row(["---:" if numeric else ":---" for numeric in text.numeric]),
@@ -191,7 +201,11 @@ def to_latex(summary: pd.DataFrame, *, synthetic: Collection[str] = ()) -> str:
     -------
     str
     """
-    text = table_text(summary, synthetic=synthetic)
+    return latex_of(table_text(summary, synthetic=synthetic))
+
+
+def latex_of(text: TableText) -> str:
+    """Write a table in LaTeX, with booktabs."""
     lines = [
         r"\begin{table}",
         r"  \centering",
@@ -260,6 +274,8 @@ def _break_headers(text: TableText) -> TableText:
 def _without_spared(text: TableText) -> TableText:
     """Leave out what a narrow terminal can do without, and say so."""
     kept = [place for place, header in enumerate(text.headers) if header not in _SPARED]
+    if len(kept) == len(text.headers):
+        return text
     return replace(
         text,
         caption=f"{text.caption} Left out, since the terminal is narrow: balanced accuracy, macro F1.",

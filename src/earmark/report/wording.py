@@ -1,9 +1,9 @@
 """The sentences of a report, in plain words.
 
-Two systems are never called equal or different here. All that two 95 % intervals show is whether they
-overlap, and that is what is said (Cumming and Finch, "Inference by eye", American Psychologist 60(2),
-2005: overlapping intervals do not prove equality; and clips shared by both systems make a paired
-comparison sharper than the two intervals are).
+Two systems are never called equal here, and only paired tests call them different. All that two 95 % intervals
+show is whether they overlap, and that is what is said of them (Cumming and Finch, "Inference by eye", American
+Psychologist 60(2), 2005: overlapping intervals do not prove equality; and clips shared by both systems make a
+paired comparison sharper than the two intervals are).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from earmark.evaluation import Gain, LearningCurve, Ranks
+from earmark.evaluation.learning_curve import FEWEST_POINTS, LearningPoint
 from earmark.report.systems import Score, by_strictness
 from earmark.report.tables import interval_text, percent
 
@@ -143,6 +145,77 @@ def split_cells(splits: Sequence[str], scores: Sequence[Score]) -> list[str]:
     return cells
 
 
+def ahead(best: Score, real: Sequence[Score], half: Sequence[Score], others: Sequence[Score]) -> str:
+    """Say which systems the best one is ahead of by more than chance: in all tests, in one of two, in none."""
+    number = len(real) + len(half) + len(others)
+    sentences = []
+    if real:
+        every = {1: "the other system", 2: "both other systems"}.get(number, f"all {number} other systems")
+        whom = every if len(real) == number else f"{len(real)} of the other {_count(number, 'system')}"
+        sentences.append(f"{best.name}, is ahead of {whom} by more than chance.")
+    else:
+        sentences.append(f"{best.name}, is not shown to be ahead of any other system by more than chance.")
+    if half:
+        sentences.append(f"In one test of two, it is ahead of {_few(half)}.")
+    if others and (real or half):
+        sentences.append(f"It is not shown for {_few(others)}.")
+    return " ".join(sentences)
+
+
+def measured_gain(curve: LearningCurve, first: LearningPoint, last: LearningPoint) -> str:
+    """Say how the accuracy of a system moved from the fewest to the most labels."""
+    return (
+        f"{system_name(curve)}, was right on {percent(first.accuracy)} % of the clips with {labels(first.labels)} "
+        f"labelled clips per class for training, and on {percent(last.accuracy)} % with {labels(last.labels)}."
+    )
+
+
+def doubling(curve: LearningCurve, gain: Gain) -> str:
+    """Say what twice the labels would bring, and that nobody has measured it."""
+    interval = ""
+    if not math.isnan(gain.low):
+        interval = f" (95 % interval {percent(gain.low)} to {percent(gain.high)} points)"
+    return (
+        f"Twice as many labels, {labels(2 * gain.labels)} per class, would bring it about {percent(gain.gain)} points "
+        f"more{interval}. That is not measured: it carries a power law on, fitted to {len(curve.points)} train "
+        "fractions, and takes it that further clips are like these."
+    )
+
+
+def no_curve(fractions: int) -> str:
+    """Say why no curve is fitted."""
+    return (
+        f"What twice the labels would bring cannot be said from {fractions} train fractions: a curve takes "
+        f"{FEWEST_POINTS} or more, with different numbers of clips."
+    )
+
+
+def ranked(ranks: Ranks) -> str:
+    """Say whether average ranks differ by more than chance, and which systems differ from the best."""
+    tested = f"Friedman's test in the form of Iman and Davenport, p {_p(ranks.p)}"
+    if ranks.p >= 0.05:
+        return f"Over {ranks.tasks} data sets, the systems are not shown to differ ({tested})."
+    best = ranks.systems[0]
+    near = next((clique for clique in ranks.cliques if best in clique), (best,))
+    worse = len(ranks.systems) - len(near)
+    return (
+        f"Over {ranks.tasks} data sets, not all systems are equally good ({tested}). {best} has the best average rank; "
+        f"{worse} of the other {_count(len(ranks.systems) - 1, 'system')} {'is' if worse == 1 else 'are'} further from "
+        f"it than the critical difference of {ranks.critical_difference:.2f} (Nemenyi, 5 %)."
+    )
+
+
+def labels(number: float) -> str:
+    """Write a number of labelled clips per class, which is a mean over folds."""
+    return f"{number:.0f}" if number >= 10 or number == round(number) else f"{number:.1f}"
+
+
+def system_name(curve: LearningCurve) -> str:
+    """Name the system of a learning curve as :attr:`~earmark.report.systems.Score.name` does."""
+    fusion = f", {curve.fusion} fusion" if curve.fusion else ""
+    return f"{curve.embedding} with {curve.classifier}{fusion}"
+
+
 def _systems_of(scores: Sequence[Score]) -> str:
     """Name the systems of one embedding."""
     if len(scores) == 1:
@@ -155,9 +228,18 @@ def _systems_of(scores: Sequence[Score]) -> str:
     return f"{scores[0].embedding} with {' and '.join(filter(None, [', '.join(others), last]))}"
 
 
+def _few(scores: Sequence[Score]) -> str:
+    """Name one or two systems, and count more: the table beside has them all."""
+    return listed(scores) if len(scores) <= 2 else f"{len(scores)} others"
+
+
 def _how(score: Score) -> str:
     return _HOW.get(score.split, f"split by {score.split}")
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _p(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"
