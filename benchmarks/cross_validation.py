@@ -68,7 +68,7 @@ def against_liblinear(frames: int, timed_folds: int) -> list[Measured]:
     rows, labels, sets = embeddings(frames)
 
     def liblinear(number: int, tol: float) -> tuple[Any, float]:
-        inside = (rows[sets[number]] - fitted[number].minimum) * fitted[number].scale
+        inside = (rows[sets[number]] - fitted[number].offset) * fitted[number].scale
         started = time.perf_counter()
         machine = LinearSVC(dual=False, tol=tol, class_weight="balanced").fit(inside, labels[sets[number]])
         return machine, time.perf_counter() - started
@@ -80,7 +80,7 @@ def against_liblinear(frames: int, timed_folds: int) -> list[Measured]:
         seconds.append(time.perf_counter() - started)
         loop.append(liblinear(number, 1e-4)[1])
         reference, _ = liblinear(number, 1e-8)
-        test = (rows[~sets[number]] - fitted[number].minimum) * fitted[number].scale
+        test = (rows[~sets[number]] - fitted[number].offset) * fitted[number].scale
         equal.append(np.mean(fitted[number].model.predict(test) == reference.predict(test)))
         errors.append(_distance(fitted[number].model, reference))
     size = f"SVM {frames} x {DIMENSION} x {FOLDS} folds"

@@ -174,3 +174,79 @@ def test_a_table_may_say_that_it_is_synthetic(sounds, store, tmp_path):
 def test_what_is_named_twice_is_done_once(sounds, store):
     comparison = earmark.compare(sounds, classifiers=["svm", "svm"], train_fractions=[0.5, 0.5], store=store)
     assert len(comparison.results) == 5
+
+
+# Protocols and combinations
+
+
+def test_a_protocol_is_written_into_the_results_by_name_and_version(sounds, store, tmp_path):
+    comparison = earmark.compare(sounds, protocol="soundnet", store=store)
+    assert set(comparison.results["classifier"]) == {"svm"}
+    assert set(comparison.results["fusion"]) == {"late-decision"}
+    comparison.save(tmp_path / "out")
+    protocol = earmark.Comparison.load(tmp_path / "out").protocol
+    assert (protocol["name"], protocol["version"]) == ("soundnet", 1)
+    assert protocol["classifiers"]["svm"]["C"] == 0.01
+    assert protocol["scaling"].startswith("none")
+    assert "Protocol: soundnet" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_paper_s_protocol_has_ten_folds_twice(sounds, store):
+    comparison = earmark.compare(sounds, classifiers=["svm"], protocol="eusipco2020", fusions=["early"], store=store)
+    assert len(comparison.results) == 20
+    assert set(comparison.results["n_train"]) == {24}
+    assert set(comparison.results["n_test"]) == {3}
+
+
+def test_a_choice_on_validation_clips_is_kept_for_each_fold(sounds, store):
+    comparison = earmark.compare(sounds, protocol="evar", store=store)
+    assert set(comparison.results["classifier"]) == {"logistic"}
+    assert all(name.startswith("logistic:C=") for name in comparison.results["chosen"])
+    assert set(comparison.results["chosen"]) <= set(comparison.protocol["classifiers"]["logistic"]["candidates"])
+    assert len(comparison.table()) == 1
+
+
+def test_what_contradicts_a_protocol_is_refused_before_any_work(sounds, tmp_path):
+    with pytest.raises(SettingsError, match="--folds 5 contradicts the protocol eusipco2020"):
+        earmark.compare(sounds, protocol="eusipco2020", folds=5, store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_too_few_groups_for_a_protocol_do_not_advise_another_number_of_folds_alone(sounds, tmp_path):
+    paths = sorted(sounds.rglob("*.wav"))
+    table = pd.DataFrame({"path": paths, "label": [p.parent.name for p in paths]})
+    table["group"] = table["label"] + [str(int(path.stem) // 2) for path in paths]
+    table.to_csv(tmp_path / "grouped.csv", index=False)
+    with pytest.raises(DatasetError, match="use --protocol earmark or --splits clips"):
+        earmark.compare(tmp_path / "grouped.csv", protocol="eusipco2020", store=tmp_path / "store")
+
+
+def test_embeddings_are_combined_beside_each_alone(sounds, store, tmp_path):
+    names = ["yamnet", "yamnet:hop=0.24"]  # of different frame rates
+    both = earmark.compare(sounds, names, fusions=["late", "early"], combine=["concatenated", "summed"], store=store)
+    joined = "+".join(names)
+    systems = both.table().groupby("embedding")["fusion"].apply(sorted).to_dict()
+    assert systems[f"{joined} (summed)"] == ["early", "late"]
+    assert systems[f"{joined} (concatenated)"] == ["early"]
+    assert set(systems) >= set(names)
+    assert set(both.protocol["combinations"]) == {"concatenated", "summed"}
+    assert both.save(tmp_path / "out").exists()
+    alone = earmark.compare(sounds, names, fusions=["late", "early"], store=store)
+    kept = both.predictions[both.predictions["embedding"].isin(names)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, alone.predictions)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"combine": ["summed"]}, "at least two embeddings can be combined, got yamnet alone"),
+        ({"combine": ["stacked"]}, "no combination 'stacked'. There are: concatenated, summed"),
+        ({"combine": ["concatenated"], "fusions": ["late"]}, "concatenated for early fusions only"),
+        ({"protocol": "paper"}, "no protocol 'paper'"),
+        ({"classifiers": ["d128"], "fusions": ["late-decision"]}, "needs decision values"),
+    ],
+)
+def test_combinations_and_protocols_that_cannot_be_are_refused(sounds, tmp_path, options, says):
+    with pytest.raises(SettingsError, match=says):
+        earmark.compare(sounds, store=tmp_path / "store", **options)
+    assert not (tmp_path / "store").exists()

@@ -37,7 +37,7 @@ def folds(rows, count=3):
 
 
 def scaled(rows, fitted):
-    return (rows - fitted.minimum) * fitted.scale
+    return (rows - fitted.offset) * fitted.scale
 
 
 def alone(rows, labels, members, seed, template=SMALL):
@@ -61,7 +61,7 @@ def assert_all_alike(rows, labels, sets, template=SMALL):
     assert len(fitted) == len(sets)
     for one, members, seed in zip(fitted, sets, seeds, strict=True):
         system = alone(rows, labels, members, seed, template)
-        assert np.array_equal(one.minimum, system.minimum)
+        assert np.array_equal(one.offset, system.offset)
         assert np.array_equal(one.scale, system.scale)
         assert one.model.classes_.tolist() == system.model.classes_.tolist()
         assert same_bits(one.model, system.model)
@@ -101,7 +101,7 @@ def test_a_system_can_be_put_together_from_what_comes_out():
     clips = ClipFrames(rows, np.arange(len(rows) + 1))
     members = np.arange(len(rows)) < 90
     [fitted] = fit_nets(rows, labels, [members], SMALL, [3])
-    system = System.restore(fitted.model, "late", fitted.minimum, fitted.scale)
+    system = System.restore(fitted.model, "late", fitted.offset, fitted.scale)
     assert np.array_equal(system.likelihoods(clips), alone(rows, labels, members, 3).likelihoods(clips))
 
 
@@ -204,7 +204,7 @@ def test_nets_of_as_many_classes_make_a_stack_and_come_out_in_the_order_of_the_s
     stacked = jobs.train(stacks[0], "cpu", "float32") | jobs.train(stacks[1], "cpu", "float32")
     for number, one in enumerate(fit_nets(rows, labels, sets, SMALL, seeds)):
         assert one.model.classes_.tolist() == stacked[number].model.classes_.tolist()
-        assert np.array_equal(one.minimum, stacked[number].minimum)
+        assert np.array_equal(one.offset, stacked[number].offset)
         for mine, theirs in zip(arrays(one.model), arrays(stacked[number].model), strict=True):
             assert np.allclose(mine, theirs, atol=1e-4)
 

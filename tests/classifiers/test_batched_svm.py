@@ -38,7 +38,7 @@ def folds(clips, count=5, seed=1):
 
 
 def scaled(rows, fitted):
-    return (rows - fitted.minimum) * fitted.scale
+    return (rows - fitted.offset) * fitted.scale
 
 
 def alone(rows, labels, members, **options):
@@ -54,7 +54,7 @@ def vectors(model):
 
 def assert_alike(fitted, system, rows):
     """Same scaling, coefficients within 1e-3 relative, same decisions (but for rows on the very boundary)."""
-    assert np.array_equal(fitted.minimum, system.minimum)
+    assert np.array_equal(fitted.offset, system.offset)
     assert np.array_equal(fitted.scale, system.scale)
     assert fitted.model.classes_.tolist() == system.model.classes_.tolist()
     ours, theirs = vectors(fitted.model), vectors(system.model)
@@ -260,7 +260,7 @@ def test_folding_the_scaling_into_the_weights_is_scaling_the_rows():
     everything = np.full(len(rows), True)
     [folded] = fit_svms(rows, labels, [everything])
     [explicit] = fit_svms(scaled(rows, folded), labels, [everything])
-    assert np.allclose(explicit.minimum, 0)
+    assert np.allclose(explicit.offset, 0)
     assert np.allclose(explicit.scale, 1, rtol=1e-6)
     difference = np.linalg.norm(vectors(folded.model) - vectors(explicit.model))
     assert difference <= 1e-3 * np.linalg.norm(vectors(explicit.model))
@@ -271,10 +271,10 @@ def test_a_system_can_be_put_together_from_what_comes_out():
     frames = ClipFrames(rows, np.arange(0, len(rows) + 1, 8))
     members = clips < 48
     [fitted] = fit_svms(rows, labels, [members])
-    system = System.restore(fitted.model, "late", fitted.minimum, fitted.scale)
+    system = System.restore(fitted.model, "late", fitted.offset, fitted.scale)
     expected = System("svm", "late").fit(frames.take(np.arange(48)), labels[::8][:48])
     assert np.allclose(system.likelihoods(frames), expected.likelihoods(frames), atol=5e-3)
-    assert fitted.minimum.dtype == fitted.scale.dtype == np.float32
+    assert fitted.offset.dtype == fitted.scale.dtype == np.float32
     assert fitted.model.n_features_in_ == 24
 
 
@@ -288,7 +288,7 @@ def test_the_number_of_workers_changes_no_bit(shape):
     one, two = (fit_svms(rows, labels, sets, workers=workers) for workers in (1, 2))
     for first, second in zip(one, two, strict=True):
         assert np.array_equal(vectors(first.model), vectors(second.model))
-        assert np.array_equal(first.minimum, second.minimum)
+        assert np.array_equal(first.offset, second.offset)
         assert first.model.n_iter_ == second.model.n_iter_
 
 
@@ -363,7 +363,7 @@ def test_a_fold_that_holds_an_outlier_out_is_solved_as_closely(factor):
     without = everything.copy()
     without[:200] = False
     _, fitted = fit_svms(rows, codes, [everything, without])
-    alone = LinearSVM(tol=1e-8).fit((rows[without] - fitted.minimum) * fitted.scale, codes[without])
+    alone = LinearSVM(tol=1e-8).fit((rows[without] - fitted.offset) * fitted.scale, codes[without])
     ours, theirs = (np.column_stack([one.coef_, one.intercept_]) for one in (fitted.model, alone))
     assert np.linalg.norm(ours - theirs, axis=1).max() <= 1e-3 * np.linalg.norm(theirs, axis=1).min()
 

@@ -1,4 +1,4 @@
-"""What scikit-learn asks of every estimator, and what both classifiers promise beyond that."""
+"""What scikit-learn asks of every estimator, and what all classifiers promise beyond that."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from earmark.classifiers import DenseNet, LinearSVM
+from earmark.classifiers import DenseNet, KernelSVM, LinearSVM, SoftmaxRegression
 from earmark.classifiers.weighting import class_weights, row_weights
 from earmark.errors import SettingsError
 
@@ -25,7 +25,14 @@ def expected_failures(estimator):
 
 # The tolerance, because one check compares two ways to the same machine to 1e-7; by default they agree to 1e-6.
 @parametrize_with_checks(
-    [LinearSVM(tol=1e-10), DenseNet(), DenseNet(hidden=(32, 16), epochs=150)], expected_failed_checks=expected_failures
+    [
+        LinearSVM(tol=1e-10),
+        SoftmaxRegression(tol=1e-10),
+        KernelSVM(tol=1e-10),
+        DenseNet(),
+        DenseNet(hidden=(32, 16), epochs=150),
+    ],
+    expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_accepts_the_estimator(estimator, check):
     check(estimator)
@@ -38,11 +45,16 @@ def blobs(rows=90, seed=0):
     return X.astype(np.float32), y
 
 
-MAKERS = [LinearSVM, lambda: DenseNet(hidden=(8,), epochs=100, dropout=0.2, learning_rate=0.01, random_state=0)]
+MAKERS = {
+    "LinearSVM": LinearSVM,
+    "SoftmaxRegression": lambda: SoftmaxRegression(class_weight="balanced"),
+    "KernelSVM": lambda: KernelSVM(class_weight="balanced"),
+    "DenseNet": lambda: DenseNet(hidden=(8,), epochs=100, dropout=0.2, learning_rate=0.01, random_state=0),
+}
 
 
-@pytest.mark.parametrize("make", MAKERS, ids=["LinearSVM", "DenseNet"])
-class TestBoth:
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+class TestAll:
     def test_a_row_of_weight_zero_counts_as_absent(self, make):
         X, y = blobs()
         weight = np.arange(len(X)) % 2
@@ -115,3 +127,37 @@ def test_an_unknown_name_in_the_room_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'RandomForest'"):
         _ = earmark.classifiers.RandomForest
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_softmax_regression_is_the_optimum_of_its_objective(classes):
+    from scipy.special import logsumexp
+
+    X, y = blobs()
+    X, y = X[: 30 * classes].astype(np.float64), np.arange(30 * classes) % classes
+    machine = SoftmaxRegression(C=0.3, tol=1e-9).fit(X, y)
+    coefficients = np.vstack([-machine.coef_, machine.coef_]) / 2 if classes == 2 else machine.coef_
+    offsets = np.concatenate([-machine.intercept_, machine.intercept_]) / 2 if classes == 2 else machine.intercept_
+
+    def likelihoods(values):
+        return np.exp(values - logsumexp(values, axis=1, keepdims=True))
+
+    found = likelihoods(X @ coefficients.T + offsets)
+    assert np.allclose(machine.predict_proba(X), found, atol=1e-9)
+    slope = (found - np.eye(classes)[y]).T @ X * 0.3
+    penalty = coefficients if classes > 2 else 2 * coefficients  # of two classes, scikit-learn penalises one vector
+    assert np.allclose(slope, -penalty, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_a_machine_with_a_kernel_decides_as_libsvm_does_where_the_classes_stand_apart(classes):
+    from sklearn.svm import SVC
+
+    generator, y = np.random.default_rng(0), np.arange(40 * classes) % classes
+    X = generator.normal(size=(len(y), 5)) + 3 * np.eye(classes, 5)[y]
+    theirs = SVC().fit(X, y)
+    ours = KernelSVM().fit(X, y)
+    assert (ours.predict(X) == theirs.predict(X)).mean() > 0.95  # votes of pairs may tie, means of likelihoods do not
+    likelihoods = ours.predict_proba(X)
+    assert np.allclose(likelihoods.sum(axis=1), 1)
+    assert (likelihoods.argmax(axis=1) == y).mean() > 0.9

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
-from earmark.classifiers import DenseNet, LinearSVM, from_tensors, to_tensors
+from earmark.classifiers import DenseNet, KernelSVM, LinearSVM, SoftmaxRegression, from_tensors, to_tensors
 from earmark.errors import ModelFileError
 
 LABELS = {
@@ -34,7 +34,7 @@ def net():
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS.keys())
-@pytest.mark.parametrize("make", [svm, net])
+@pytest.mark.parametrize("make", [svm, net, SoftmaxRegression])
 def test_what_comes_back_predicts_bit_for_bit_the_same(make, labels):
     classifier, X = fitted(make, labels)
     tensors, facts = to_tensors(classifier)
@@ -50,6 +50,11 @@ def test_class_weights_by_label_survive_json(make):
     classifier, _ = fitted(lambda: make().set_params(class_weight={3: 2.0, 10: 0.5}), LABELS["numbers"])
     tensors, facts = to_tensors(classifier)
     assert from_tensors(tensors, json.loads(json.dumps(facts))).class_weight == {3: 2.0, 10: 0.5}
+
+
+def test_a_machine_with_a_kernel_is_not_saved():
+    with pytest.raises(ModelFileError, match="Cannot save a KernelSVM: only LinearSVM, SoftmaxRegression, DenseNet"):
+        to_tensors(fitted(KernelSVM)[0])
 
 
 def test_a_generator_object_is_forgotten():

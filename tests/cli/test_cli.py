@@ -275,3 +275,38 @@ def test_predict_runs_the_code_of_a_module_only_if_told_to(sounds, tmp_path):
     assert not mark.exists()
     assert process("predict", file, sounds / "hum", "--trust-module", *options, env=environment).returncode == 0
     assert mark.exists()
+
+
+def test_compare_by_a_protocol_says_which(sounds, store, tmp_path):
+    done = run("compare", sounds, "--protocol", "soundnet", "--store", store, "-o", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "Protocol: soundnet, version 1" in " ".join(done.stderr.split())
+    assert json.loads((tmp_path / "out" / "protocol.json").read_text())["name"] == "soundnet"
+
+
+def test_options_that_contradict_a_protocol_are_refused(sounds):
+    done = run("compare", sounds, "--protocol", "eusipco2020", "--folds", "5")
+    assert done.exit_code == 1
+    assert "--folds 5 contradicts the protocol eusipco2020" in " ".join(done.stderr.split())
+
+
+def test_embeddings_are_combined(sounds, store, tmp_path):
+    names = "yamnet,yamnet:hop=0.24"
+    done = run("compare", sounds, "-e", names, "--combine", "summed", "--store", store, "-o", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "yamnet+yamnet:hop=0.24 (summed)" in (tmp_path / "out" / "table.md").read_text()
+
+
+def test_a_classifier_that_no_file_can_hold_is_not_trained(sounds, tmp_path):
+    done = run("train", sounds, "-c", "svc", "-o", tmp_path / "model.earmark", "--store", tmp_path / "store")
+    assert done.exit_code == 1
+    assert "model file cannot hold" in " ".join(done.stderr.split())
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(("classifier", "fusion"), [("logistic", "early-deltas"), ("svm:C=0.1", "late-decision")])
+def test_new_classifiers_and_fusions_are_trained_and_used(sounds, store, tmp_path, classifier, fusion):
+    file = tmp_path / "model.earmark"
+    assert run("train", sounds, "-c", classifier, "--fusion", fusion, "-o", file, "--store", store).exit_code == 0
+    csv = pd.read_csv(io.StringIO(run("predict", file, sounds, "--store", store, "--format", "csv").stdout))
+    assert (csv["predicted"] == [path.split("/")[-2] for path in csv["path"]]).mean() > 0.9

@@ -259,3 +259,45 @@ def test_repeats_do_not_make_a_summary_surer_than_its_clips_allow():
     share = (outcome.predictions["label"] == outcome.predictions["predicted"]).mean()
     once = accuracy_interval([True] * round(share * 36) + [False] * round((1 - share) * 36), range(36))
     assert row["accuracy_high"] - row["accuracy_low"] >= 0.95 * (once.high - once.low)
+
+
+# Choice on validation clips, and several embeddings
+
+
+def test_each_fold_tests_the_candidate_that_is_best_on_its_validation_clips():
+    dataset, frames = recordings()
+    folds = folds_of(dataset, validation_fold=1)
+    names = ["svm:C=0.0001", "svm:C=1", "svm:C=100"]
+    outcome = compare(dataset, frames, [folds], ["chosen-svm"], ["early"], candidates={"chosen-svm": names})
+    rows = pool(frames, "early")
+    for fold, result in zip(folds.folds, outcome.results.to_dict("records"), strict=True):
+        held, right, tested = rows.take(fold.validation), {}, {}
+        for name in names:
+            system = System(name, "early").fit(rows.take(fold.train), dataset.labels[fold.train])
+            said, true = system.classes[system.likelihoods(held).argmax(axis=1)], dataset.labels[fold.validation]
+            right[name] = score(true, said).accuracy
+            likelihoods = system.likelihoods(rows.take(fold.test))
+            tested[name] = score(dataset.labels[fold.test], system.classes[likelihoods.argmax(axis=1)]).accuracy
+        assert result["chosen"] == max(names, key=right.__getitem__)  # of equals the first
+        assert result["accuracy"] == tested[result["chosen"]]
+        assert result["classifier"] == "chosen-svm"
+
+
+def test_one_candidate_gives_its_settings_to_a_name():
+    dataset, frames = recordings()
+    folds = [folds_of(dataset)]
+    short = compare(dataset, frames, folds, fusions=["late"], candidates={"svm": ["svm:C=0.01"]}, scaling="standard")
+    full = compare(dataset, frames, folds, ["svm:C=0.01"], ["late"], scaling="standard")
+    columns = [f"likelihood:{name}" for name in CLASSES]
+    pd.testing.assert_frame_equal(short.predictions[columns], full.predictions[columns])
+    assert set(short.results["classifier"]) == {"svm"}
+    assert "chosen" not in short.results
+
+
+def test_concatenated_embeddings_are_scaled_value_by_value():
+    dataset, frames = recordings()
+    louder = ClipFrames(1000 * frames.values, frames.offsets)
+    folds = [folds_of(dataset)]
+    one, other = (compare(dataset, [frames, second], folds, fusions=["early"]) for second in (frames, louder))
+    columns = [f"likelihood:{name}" for name in CLASSES]
+    np.testing.assert_allclose(one.predictions[columns], other.predictions[columns], atol=1e-3)

@@ -330,7 +330,7 @@ def test_a_validation_fraction_of_more_than_half_the_training_clips_is_refused()
 
 
 def test_a_validation_fraction_that_gives_a_class_nothing_is_refused_for_what_it_is():
-    with pytest.raises(SettingsError, match=r"validation fraction of 0\.02 would not give every class a clip"):
+    with pytest.raises(SettingsError, match=r"2\.5 % of the 24 training clips would not give every class a clip"):
         make_folds(clips_of([10, 10, 10]), "clips", SplitSettings(validation_fraction=0.02))
 
 

@@ -56,9 +56,10 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     embedding : str
         Name of an embedding; see `earmark.list_embeddings`.
     classifier : str
-        ``"svm"``, ``"d128"`` or ``"d512"``.
+        ``"svm"``, ``"d128"``, ``"d512"``, ``"logistic"`` or ``"mlp"``, with settings behind colons:
+        ``"svm:C=0.1"``. ``"svc"`` can be trained but not saved.
     fusion : str
-        ``"late"``, ``"early"``, ``"early-mean"`` or ``"early-mean-std"``.
+        ``"late"``, ``"early"``, or another one of `earmark.evaluation.FUSIONS`.
     random_state : int
         Seeds the dense nets; 0 to 2**32 - 1.
     store : str or Path, optional

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from earmark.application.folds import choose_likelihoods, fold_sets_of
 from earmark.application.result import Comparison
-from earmark.classifiers import make_classifier
+from earmark.classifiers.baselines import baseline_features, find_baseline
 from earmark.datasets import Dataset, load_dataset
-from earmark.embeddings import load_embedding, on_runtime
-from earmark.errors import ClipsLeftOut, DatasetError, SettingsError
+from earmark.embeddings import EmbeddingModel, load_embedding, on_runtime
+from earmark.errors import ClipsLeftOut, SettingsError
 from earmark.evaluation import (
-    FUSIONS,
-    LIKELIHOODS,
+    COMBINATIONS,
     SOLVERS,
-    SPLITS,
-    Clips,
-    Fold,
     FoldSet,
-    LeakCheck,
     Outcome,
-    SplitSettings,
-    check_leaks,
+    Plan,
+    combined_name,
+    compare_baselines,
     compare_systems,
-    default_split,
     describe_dataset,
     describe_protocol,
-    make_folds,
+    is_late,
+    make_plan,
+    sum_likelihoods,
 )
 from earmark.progress import SILENT, Progress
 from earmark.runtime import runtime_for
@@ -39,24 +36,26 @@ from earmark.store import ClipFrames, EmbeddingStore, Extraction, default_store_
 
 __all__ = ["compare"]
 
-#: Platt scaling on fewer validation clips of a class than this is remarked upon.
-FEW_VALIDATION_CLIPS = 20
 #: Frames that take more than this are read from a file while classifiers are trained.
 IN_MEMORY_BYTES = 2 << 30
 
 
 def compare(
     data: str | Path | Dataset,
-    embeddings: Sequence[str] = ("yamnet",),
-    classifiers: Sequence[str] = ("svm",),
-    fusions: Sequence[str] = ("late",),
+    embeddings: Sequence[str | EmbeddingModel] = ("yamnet",),
+    classifiers: Sequence[str] | None = None,
+    fusions: Sequence[str] | None = None,
     *,
+    baselines: Sequence[str] = (),
+    epochs: int | None = None,
+    protocol: str = "earmark",
+    combine: Sequence[str] = (),
     splits: Sequence[str] | None = None,
-    folds: int = 5,
-    repeats: int = 1,
+    folds: int | None = None,
+    repeats: int | None = None,
     train_fractions: Sequence[float] | None = None,
-    validation_fraction: float = 0.0,
-    balanced_test: bool = False,
+    validation_fraction: float | None = None,
+    balanced_test: bool | None = None,
     likelihoods: Literal["auto", "sigmoid", "platt"] = "auto",
     seed: int = 0,
     solver: str = "batched",
@@ -74,19 +73,31 @@ def compare(
     ----------
     data : str, Path or Dataset
         A folder with one subfolder for each class, a table, or the name of a data set; see `load_dataset`.
-    embeddings, classifiers, fusions : sequence of str
-        Names; every combination is tried.
+    embeddings : sequence of str or EmbeddingModel
+        Names, or models; may be empty if there are baselines.
+    classifiers, fusions : sequence of str, optional
+        Names; every combination is tried. By default those of the protocol: ``"svm"`` and ``"late"``, if it is
+        ``"earmark"``.
+    baselines : sequence of str
+        Networks that are trained from scratch beside them; `earmark.classifiers.list_baselines` names them.
+    epochs : int, optional
+        Most epochs that these are trained for; by default those of their cards.
+    protocol : str
+        Name of what decides a score; see `earmark.evaluation.PROTOCOLS`. ``"earmark"`` leaves everything below to the
+        user; another one refuses what would change it.
+    combine : sequence of str
+        ``"concatenated"``, ``"summed"``: how all embeddings are compared as one, beside each alone.
     splits : sequence of str, optional
         ``"official"``, ``"fixed"``, ``"groups"`` or ``"clips"``; several are set side by side. By default the most
-        honest one that the data set allows.
-    folds, repeats : int
-        Folds of cross-validation (unless they are official), and how often it is done.
+        honest one that the data set and the protocol allow.
+    folds, repeats : int, optional
+        Folds of cross-validation (unless they are official), and how often it is done; by default 5 and 1.
     train_fractions : sequence of float, optional
         Shares of all clips to train on, each tried; by default all that is not tested or validated on.
-    validation_fraction : float
-        Share of all clips that is set aside from training, for Platt scaling.
-    balanced_test : bool
-        Whether test sets are balanced at random.
+    validation_fraction : float, optional
+        Share of all clips that is set aside from training, for Platt scaling; by default none.
+    balanced_test : bool, optional
+        Whether test sets are balanced at random; by default not.
     likelihoods : {"auto", "sigmoid", "platt"}
         How decision values of an SVM become likelihoods: by a fixed logistic function, or by one fitted on validation
         clips (Platt scaling); by default the latter where there are validation clips.
@@ -125,145 +136,197 @@ def compare(
     WeightsError, StoreError
         If weights cannot be had, or embeddings cannot be kept.
     """
-    _check_names(embeddings, classifiers, fusions, splits or (), likelihoods, on_error)
-    _check_choice("solver", solver, SOLVERS)
+    plan = make_plan(
+        protocol,
+        classifiers=classifiers,
+        fusions=fusions,
+        splits=splits,
+        folds=folds,
+        repeats=repeats,
+        train_fractions=train_fractions,
+        validation_fraction=validation_fraction,
+        balanced_test=balanced_test,
+        likelihoods=likelihoods,
+        seed=seed,
+    )
+    _check_choices(embeddings, baselines, combine, plan, solver, on_error)
     runtime = runtime_for(device, precision)
-    embeddings, classifiers, fusions = (list(dict.fromkeys(each)) for each in (embeddings, classifiers, fusions))
     dataset = load_dataset(data)
     for note in dataset.notes:
         progress.say(note)
-    loaded = [load_embedding(on_runtime(name, runtime)) for name in embeddings]
-    models = list({model.card.name: model for model in loaded}.values())
-    settings = SplitSettings(folds, repeats, None, validation_fraction, balanced_test, seed)
-    fractions: list[float | None] = list(dict.fromkeys(train_fractions or (None,)))
+    models = _models(embeddings, runtime)
+    baselines = list(dict.fromkeys(baselines))
+    if combine and len(models) < 2:
+        alone = f"{models[0].card.name} alone" if models else "none"
+        raise SettingsError(f"at least two embeddings can be combined, got {alone}.")
     paths = np.asarray(dataset.clips["path"], dtype=str)
-    _fold_sets(dataset, paths, splits, fractions, settings)  # whatever cannot be split is said before hours of work
-    folder = Path(store or default_store_folder())
-    stores = {model.card.name: EmbeddingStore(folder, model.identify(progress)) for model in models}
-    extractions = {
-        model.card.name: embed_clips(dataset.paths, model, stores[model.card.name], workers=workers, progress=progress)
-        for model in models
-    }
-    dataset, left_out = _leave_out(dataset, list(extractions.values()), on_error)
-    sha256 = [extractions[models[0].card.name].sha256[path] for path in dataset.paths]
-    fold_sets, leak_checks = _fold_sets(dataset, np.array(sha256), splits, fractions, settings)
-    chosen = _choose_likelihoods(likelihoods, dataset, fold_sets, progress)
-    outcomes = [
-        compare_systems(
-            dataset,
-            model.card.name,
-            _frames(stores[model.card.name], sha256, model.card.dimension),
-            classifiers,
-            fusions,
-            fold_sets,
-            platt=chosen == "platt",
-            seed=seed,
-            solver=solver,
-            device=device,
-            workers=workers,
-            progress=progress,
+    fold_sets_of(dataset, paths, plan)  # whatever cannot be split is said before hours of work
+    heard_by = [*models, *map(baseline_features, baselines)]
+    embedded = _embed(dataset, heard_by, store, workers, on_error, progress)
+    fold_sets, leak_checks = fold_sets_of(embedded.dataset, np.array(embedded.sha256), plan)
+    chosen = choose_likelihoods(plan.likelihoods, embedded.dataset, fold_sets, progress)
+    training = {"platt": chosen == "platt", "seed": seed, "solver": solver, "device": device, "workers": workers}
+    outcomes = _outcomes(embedded, len(models), plan, combine, fold_sets, training, progress)
+    for number, name in enumerate(baselines, start=len(models)):
+        outcomes.append(
+            compare_baselines(
+                embedded.dataset,
+                name,
+                embedded.frames(number),
+                fold_sets,
+                seed=seed,
+                epochs=epochs,
+                workers=workers,
+                progress=progress,
+            )
         )
-        for model in models
-    ]
-    seconds = sum(stores[models[0].card.name].duration_seconds(digest) for digest in sha256)
-    protocol = describe_protocol(
+    described = describe_protocol(
+        plan,
         models=models,
-        classifiers=classifiers,
-        fusions=fusions,
+        baselines=baselines,
+        epochs=epochs,
+        combinations=combine,
         fold_sets=fold_sets,
-        train_fractions=fractions,
-        settings=settings,
         likelihoods=chosen,
         solver=solver,
         leak_checks=leak_checks,
     )
-    protocol |= {"dataset": describe_dataset(dataset, sha256, seconds), "left_out": left_out, "command": command}
-    return _together(outcomes, protocol, extractions)
+    described |= {
+        "dataset": describe_dataset(embedded.dataset, embedded.sha256, embedded.seconds),
+        "left_out": embedded.left_out,
+        "command": command,
+    }
+    return _together(outcomes, described, embedded.extractions)
 
 
-def _check_names(
-    embeddings: Sequence[str],
-    classifiers: Sequence[str],
-    fusions: Sequence[str],
-    splits: Sequence[str],
-    likelihoods: str,
+@dataclass(frozen=True)
+class _Embedded:
+    """Clips of which every embedding is in its store.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Without the clips that were left out.
+    sha256 : list of str
+        Digest of each clip's bytes.
+    models : list of EmbeddingModel
+    stores : list of EmbeddingStore
+        One for each model.
+    extractions : dict of str to Extraction
+        By name of the model.
+    left_out : list of dict
+        Path and reason of each clip that was left out.
+    """
+
+    dataset: Dataset
+    sha256: list[str]
+    models: list[EmbeddingModel]
+    stores: list[EmbeddingStore]
+    extractions: dict[str, Extraction]
+    left_out: list[dict[str, str]]
+
+    @property
+    def seconds(self) -> float:
+        """Length of all clips."""
+        return float(sum(self.stores[0].duration_seconds(digest) for digest in self.sha256))
+
+    def frames(self, number: int) -> ClipFrames:
+        """Read all frames of a model: into memory, or into a file that is mapped if they are very many."""
+        store, dimension = self.stores[number], self.models[number].card.dimension
+        values = dimension * sum(store.n_frames(each) for each in self.sha256)
+        return store.read(self.sha256, in_memory=values * np.dtype(np.float32).itemsize <= IN_MEMORY_BYTES)
+
+
+def _models(embeddings: Sequence[str | EmbeddingModel], runtime: str) -> list[EmbeddingModel]:
+    """Load embeddings by their names; each once, however it was spelled."""
+    loaded = [load_embedding(on_runtime(each, runtime)) if isinstance(each, str) else each for each in embeddings]
+    return list({model.card.name: model for model in loaded}.values())
+
+
+def _check_choices(
+    embeddings: Sequence[str | EmbeddingModel],
+    baselines: Sequence[str],
+    combine: Sequence[str],
+    plan: Plan,
+    solver: str,
     on_error: str,
 ) -> None:
-    """Refuse unknown names before any work is done; those of embeddings are looked at when they are loaded."""
-    for what, names in (("embedding", embeddings), ("classifier", classifiers), ("fusion", fusions)):
-        if isinstance(names, str) or not names:
-            raise SettingsError(f"needs a list of at least one {what}, got {names!r}.")
-    for what, names, known in (("fusion", fusions, FUSIONS), ("split", splits, SPLITS)):
-        for name in names:
-            _check_choice(what, name, known)
-    for name in classifiers:
-        make_classifier(name, seed=0)
-    if likelihoods not in ("auto", *LIKELIHOODS):
-        raise SettingsError(f"likelihoods must be 'auto', 'sigmoid' or 'platt', got {likelihoods!r}.")
+    """Refuse what cannot be before any work is done; names of embeddings are looked at when they are loaded."""
+    if isinstance(embeddings, str) or isinstance(baselines, str) or not (embeddings or baselines):
+        raise SettingsError(f"needs a list of at least one embedding, got {embeddings!r}.")
+    for name in baselines:
+        find_baseline(name)
+    if solver not in SOLVERS:
+        raise SettingsError(f"there is no solver {solver!r}. There are: {', '.join(SOLVERS)}.")
+    for name in [combine] if isinstance(combine, str) else combine:
+        if name not in COMBINATIONS:
+            raise SettingsError(f"there is no combination {name!r}. There are: {', '.join(COMBINATIONS)}.")
+    if "concatenated" in combine and all(is_late(fusion) for fusion in plan.fusions):
+        raise SettingsError(
+            f"embeddings are concatenated for early fusions only, got {', '.join(plan.fusions)}: frames of different "
+            "models have different times. Add an early fusion, or combine them summed."
+        )
     if on_error not in ("raise", "skip"):
         raise SettingsError(f"on_error must be 'raise' or 'skip', got {on_error!r}.")
 
 
-def _check_choice(what: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise SettingsError(f"there is no {what} {name!r}. There are: {', '.join(known)}.")
-
-
-def _fold_sets(
+def _embed(
     dataset: Dataset,
-    contents: np.ndarray,
-    splits: Sequence[str] | None,
-    fractions: Sequence[float | None],
-    settings: SplitSettings,
-) -> tuple[list[FoldSet], list[LeakCheck]]:
-    """Split in every way and for every train fraction; `settings` are those of training on all that is left."""
-    known = {
-        name: dataset.column(name[:-1]) if dataset.has(name[:-1]) else None for name in ("groups", "folds", "splits")
+    models: list[EmbeddingModel],
+    store: str | Path | None,
+    workers: int | None,
+    on_error: str,
+    progress: Progress,
+) -> _Embedded:
+    """Bring every clip through every model, and leave out or refuse those that cannot be."""
+    folder = Path(store or default_store_folder())
+    stores = [EmbeddingStore(folder, model.identify(progress)) for model in models]
+    extractions = {
+        model.card.name: embed_clips(dataset.paths, model, kept, workers=workers, progress=progress)
+        for model, kept in zip(models, stores, strict=True)
     }
-    clips = Clips(dataset.labels, contents, **known)
-    fold_sets, checks = [], []
-    for split in dict.fromkeys(splits or (default_split(clips),)):
-        full = _folds(dataset, clips, split, settings)
-        for fraction in fractions:
-            part = replace(settings, train_fraction=fraction)
-            folds = full if fraction is None else _folds(dataset, clips, split, part)
-            share = fraction or round(float(np.mean([len(fold.train) for fold in folds])) / len(dataset), 3)
-            fold_sets.append(FoldSet(split, share, tuple(folds)))
-        # More training clips can only leak more: the largest fraction speaks for all.
-        checks.append(check_leaks(clips, full, split))
-    return fold_sets, checks
+    dataset, left_out = _leave_out(dataset, list(extractions.values()), on_error)
+    known = extractions[models[0].card.name].sha256
+    return _Embedded(dataset, [known[path] for path in dataset.paths], models, stores, extractions, left_out)
 
 
-def _folds(dataset: Dataset, clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
-    """Split, and say of which data set it was if that cannot be."""
-    try:
-        return make_folds(clips, split, settings)
-    except DatasetError as error:
-        raise DatasetError(f"{dataset.where}: {error}") from error
+def _outcomes(
+    embedded: _Embedded,
+    count: int,
+    plan: Plan,
+    combine: Sequence[str],
+    fold_sets: Sequence[FoldSet],
+    training: dict[str, Any],
+    progress: Progress,
+) -> list[Outcome]:
+    """Train and test the systems of each of the first `count` models, then those of their combinations."""
+    names = [model.card.name for model in embedded.models[:count]]
 
-
-def _choose_likelihoods(
-    wanted: str, dataset: Dataset, fold_sets: Sequence[FoldSet], progress: Progress
-) -> Literal["sigmoid", "platt"]:
-    """Take Platt scaling where there are clips for it, and say so when they are few."""
-    aside = [dataset.labels[fold.validation].tolist() for fold_set in fold_sets for fold in fold_set.folds]
-    if wanted == "platt" and not all(aside):
-        raise SettingsError("Platt scaling needs validation clips: give a validation fraction, such as 0.1.")
-    if wanted == "sigmoid" or not all(aside):
-        return "sigmoid"
-    fewest = min(min(Counter(labels).values()) for labels in aside)
-    if fewest < FEW_VALIDATION_CLIPS:
-        progress.say(
-            f"Platt scaling is fitted on as few as {fewest} validation clips of a class, which can do harm: "
-            "compare with --likelihoods sigmoid."
+    def tested(name: str, frames: ClipFrames | list[ClipFrames], fusions: Sequence[str]) -> Outcome:
+        return compare_systems(
+            embedded.dataset,
+            name,
+            frames,
+            list(plan.classifiers),
+            fusions,
+            fold_sets,
+            candidates=plan.classifiers,
+            scaling=plan.protocol.scaling,
+            progress=progress,
+            **training,
         )
-    return "platt"
 
-
-def _frames(store: EmbeddingStore, sha256: Sequence[str], dimension: int) -> ClipFrames:
-    """Read all frames: into memory, or into a file that is mapped if they are very many."""
-    values = dimension * sum(store.n_frames(each) for each in sha256)
-    return store.read(sha256, in_memory=values * np.dtype(np.float32).itemsize <= IN_MEMORY_BYTES)
+    alone = [tested(name, embedded.frames(number), plan.fusions) for number, name in enumerate(names)]
+    outcomes = list(alone)
+    if "concatenated" in combine:
+        early = [fusion for fusion in plan.fusions if not is_late(fusion)]
+        if len(early) < len(plan.fusions):
+            progress.say("Embeddings are concatenated for early fusions only: frames of models have different times.")
+        frames = [embedded.frames(number) for number in range(len(names))]
+        outcomes.append(tested(combined_name(names, "concatenated"), frames, early))
+    if "summed" in combine:
+        outcomes.append(sum_likelihoods(alone, combined_name(names, "summed")))
+    return outcomes
 
 
 def _leave_out(

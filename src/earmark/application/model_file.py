@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earmark.classifiers import from_tensors, list_classifiers, to_tensors
+from earmark.classifiers import classifier_settings, from_tensors, to_tensors
 from earmark.embeddings import PREFIX, Fingerprint, load_embedding
 from earmark.errors import ModelFileError, SettingsError
 from earmark.evaluation import System, pool, versions
@@ -79,7 +79,7 @@ def write_model_file(path: Path, trained: TrainedModel) -> None:
     system, card = trained.system, load_embedding(trained.fingerprint.card).card
     tensors, classifier = to_tensors(system.model)
     arrays = {f"classifier.{name}": np.ascontiguousarray(array) for name, array in tensors.items()}
-    arrays |= {"scaling.minimum": system.minimum, "scaling.scale": system.scale}
+    arrays |= {"scaling.minimum": system.offset, "scaling.scale": system.scale}
     header = {
         "format": _FORMAT,
         "embedding": json.loads(trained.fingerprint.to_json()),
@@ -190,7 +190,7 @@ def _embedding(then: Mapping[str, Any], trust_module: bool) -> tuple[Fingerprint
 
 def _system(arrays: dict[str, NDArray[Any]], facts: Mapping[str, Any], fusion: str, dimension: int) -> System:
     """Put the trained parts together, having checked that they fit each other and the embedding."""
-    minimum, scale = arrays.pop("scaling.minimum"), arrays.pop("scaling.scale")
+    offset, scale = arrays.pop("scaling.minimum"), arrays.pop("scaling.scale")
     model = from_tensors({name.removeprefix("classifier."): array for name, array in arrays.items()}, facts)
     one_frame = ClipFrames.from_list([np.zeros((1, dimension), np.float32)])
     values = pool(one_frame, fusion).values.shape[1]
@@ -198,17 +198,16 @@ def _system(arrays: dict[str, NDArray[Any]], facts: Mapping[str, Any], fusion: s
         raise ModelFileError(
             f"its classifier takes {model.n_features_in_} values, but its embedding with {fusion} fusion has {values}."
         )
-    for name, array in (("minimum", minimum), ("scale", scale)):
+    for name, array in (("minimum", offset), ("scale", scale)):
         if array.shape != (values,) or array.dtype != np.float32 or not np.isfinite(array).all():
             raise ModelFileError(f"its scaling ({name}) does not fit {values} values.")
-    return System.restore(model, fusion, minimum, scale)
+    return System.restore(model, fusion, offset, scale)
 
 
 def _settings(facts: Mapping[str, Any]) -> tuple[str, int]:
     """Return the name and the seed of the classifier."""
     name, seed = facts["name"], facts["random_state"]
-    kinds = {card.name: card.settings["estimator"] for card in list_classifiers()}
-    if kinds.get(name) != facts["classifier"]:
+    if classifier_settings(name)["estimator"] != facts["classifier"]:
         raise ModelFileError(f"it names the classifier {name!r} but holds a {facts['classifier']}.")
     if type(seed) is not int or seed < 0:
         raise ModelFileError(f"its random_state is {seed!r}, not a whole number of at least 0.")

@@ -25,20 +25,28 @@ if TYPE_CHECKING:
     from earmark.classifiers.batched_nets import FittedNet, fit_nets
     from earmark.classifiers.batched_svm import FittedSVM, fit_svms
     from earmark.classifiers.dense import DenseNet
+    from earmark.classifiers.kernel_svm import KernelSVM
     from earmark.classifiers.likelihoods import normalised_sigmoids
-    from earmark.classifiers.registry import ClassifierCard, list_classifiers, make_classifier
+    from earmark.classifiers.logistic import SoftmaxRegression
+    from earmark.classifiers.registry import ClassifierCard, classifier_settings, list_classifiers, make_classifier
+    from earmark.classifiers.sets import SCALINGS
     from earmark.classifiers.svm import LinearSVM
-    from earmark.classifiers.tensors import from_tensors, to_tensors
+    from earmark.classifiers.tensors import check_savable, from_tensors, to_tensors
 
 __all__ = [
+    "SCALINGS",
     "BaselineClassifier",
     "ClassifierCard",
     "DenseNet",
     "FittedBaseline",
     "FittedNet",
     "FittedSVM",
+    "KernelSVM",
     "LinearSVM",
+    "SoftmaxRegression",
     "baseline_features",
+    "check_savable",
+    "classifier_settings",
     "fit_baseline",
     "fit_nets",
     "fit_svms",
@@ -53,14 +61,19 @@ __all__ = [
 
 _HOMES = {
     "BaselineClassifier": "baselines",
+    "SCALINGS": "sets",
     "ClassifierCard": "registry",
     "DenseNet": "dense",
     "FittedBaseline": "baselines",
     "FittedNet": "batched_nets",
     "FittedSVM": "batched_svm",
+    "KernelSVM": "kernel_svm",
     "LinearSVM": "svm",
     "baseline_features": "baselines",
     "fit_baseline": "baselines",
+    "SoftmaxRegression": "logistic",
+    "check_savable": "tensors",
+    "classifier_settings": "registry",
     "fit_nets": "batched_nets",
     "fit_svms": "batched_svm",
     "from_tensors": "tensors",

@@ -1,7 +1,7 @@
 """Dense nets of a whole cross-validation, trained side by side.
 
-Folds, repeats and training fractions share one matrix of rows; only the rows trained on, their scaling to [0, 1] and
-the seed differ. Each net comes out as the `DenseNet` that would have been trained on the scaled rows of its set alone:
+Folds, repeats and training fractions share one matrix of rows; only the rows trained on, their scaling and the seed
+differ. Each net comes out as the `DenseNet` that would have been trained on the scaled rows of its set alone:
 on processors bit for bit, elsewhere in distribution (another device draws other random numbers).
 
 On a processor every worker trains one net at a time; elsewhere all nets with as many classes are one stack (see
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.classifiers.dense import DenseNet, train_together, training_set
-from earmark.classifiers.sets import Fitted, members_of, scaling_of
+from earmark.classifiers.sets import Fitted, check_scaling, members_of, scaling_of
 from earmark.classifiers.training import Precision, TrainingSet
 from earmark.errors import SettingsError
 from earmark.parallel import cores, side_by_side
@@ -43,6 +43,7 @@ def fit_nets(
     device: str = "cpu",
     workers: int | None = None,
     precision: Precision = "float32",
+    scaling: str = "minmax",
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[FittedNet]:
     """Train a dense net on each of many sets of the same rows.
@@ -50,8 +51,8 @@ def fit_nets(
     Parameters
     ----------
     rows : ndarray, shape (n, d), float32
-        Rows as they are: each set scales them to [0, 1] by its own minimum and maximum. Copied, once, only if they are
-        not contiguous or cannot be written to.
+        Rows as they are: each set scales them by its own rows. Copied, once, only if they are not contiguous or cannot
+        be written to.
     labels : ndarray, shape (n,)
         Labels of the rows; those outside of all sets are not looked at.
     training_sets : sequence of ndarray of bool, shape (n,)
@@ -67,6 +68,8 @@ def fit_nets(
     precision : {"float32", "bfloat16"}, default "float32"
         Of the factors in the products of the hidden layers. The parameters and everything else are float32. bfloat16
         pays where the processor multiplies it natively.
+    scaling : str, default "minmax"
+        One of `earmark.classifiers.sets.SCALINGS`.
     advance : callable
         Hears how many more nets are trained.
 
@@ -87,14 +90,15 @@ def fit_nets(
     >>> rows, labels = np.float32([[0], [1], [9], [10]]), np.array(["hum", "hum", "knock", "knock"])
     >>> template = DenseNet(hidden=(8,), epochs=100, learning_rate=0.05)
     >>> [fitted] = fit_nets(rows, labels, [np.full(4, True)], template, seeds=[0])
-    >>> fitted.model.predict((rows - fitted.minimum) * fitted.scale).tolist()
+    >>> fitted.model.predict((rows - fitted.offset) * fitted.scale).tolist()
     ['hum', 'hum', 'knock', 'knock']
     """
     template._check_settings()
     _check_choices(rows, len(training_sets), len(seeds), workers, precision)
+    check_scaling(scaling)
     check_device(device)
     on_processor = device == "cpu"
-    jobs = Jobs(rows, labels, members_of(rows, labels, training_sets), template, seeds)
+    jobs = Jobs(rows, labels, members_of(rows, labels, training_sets), template, seeds, scaling)
     stacks = jobs.stacks(together=not on_processor)
     fitted: dict[int, FittedNet] = {}
     for _, part in side_by_side(lambda numbers: jobs.train(numbers, device, precision), stacks, workers or cores()):
@@ -113,9 +117,10 @@ class Jobs:
         member: NDArray[np.bool_],
         template: DenseNet,
         seeds: Sequence[int],
+        scaling: str = "minmax",
     ) -> None:
         self.rows, self.labels, self.member = np.require(rows, requirements=["C", "W"]), labels, member
-        self.template, self.seeds = template, seeds
+        self.template, self.seeds, self.scaling = template, seeds, scaling
 
     def stacks(self, together: bool) -> list[list[int]]:
         """Return which nets are trained in one stack: each alone, or those of the same sizes together."""
@@ -137,7 +142,8 @@ class Jobs:
 
         members = np.flatnonzero(self.member[:, number])
         net = clone(self.template).set_params(random_state=int(self.seeds[number]))
-        return net, training_set(net, members, self.labels[members], scaling=scaling_of(self.rows, members))
+        scaling = scaling_of(self.rows, members, self.scaling)
+        return net, training_set(net, members, self.labels[members], scaling=scaling)
 
 
 def _check_choices(rows: NDArray[Any], sets: int, seeds: int, workers: int | None, precision: str) -> None:

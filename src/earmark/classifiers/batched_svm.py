@@ -1,7 +1,7 @@
 """Linear support vector machines of a whole cross-validation in one solve.
 
 Folds, repeats, training fractions and one-against-rest classes share one matrix of rows; only the rows trained on and
-the scaling to [0, 1] differ. Each machine comes out as the `LinearSVM` that would have been trained on the scaled rows
+the scaling differ. Each machine comes out as the `LinearSVM` that would have been trained on the scaled rows
 of its set alone, to within the tolerance.
 
 Where there are many more rows than columns all machines are solved side by side (see `earmark.classifiers.newton`). Two
@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.classifiers.blocks import Blocks, Moved, single_threaded_pool
-from earmark.classifiers.sets import Fitted, members_of, scale_of
+from earmark.classifiers.sets import Fitted, check_scaling, members_of, scale_of, scaling_of
 from earmark.classifiers.svm import LinearSVM
 from earmark.classifiers.svm_problem import Problem
 from earmark.classifiers.svm_solvers import Solution, are_few, solve_few, solve_many
@@ -66,6 +66,7 @@ def fit_svms(
     class_weight: ClassWeight = "balanced",
     tol: float = 1e-4,
     max_iter: int = 1000,
+    scaling: str = "minmax",
     workers: int | None = None,
     device: str = "cpu",
 ) -> list[FittedSVM]:
@@ -74,7 +75,7 @@ def fit_svms(
     Parameters
     ----------
     rows : ndarray, shape (n, d), float32 or float64
-        Rows as they are, all of them finite: each set scales them to [0, 1] by its own minimum and maximum.
+        Rows as they are, all of them finite: each set scales them by its own rows.
     labels : ndarray, shape (n,)
         Labels of the rows; those outside of all sets are not looked at.
     training_sets : sequence of ndarray of bool, shape (n,)
@@ -84,6 +85,8 @@ def fit_svms(
     tol : float, default 1e-4
         liblinear's stopping tolerance on the gradient; the coefficients come as close to the solution, relative to
         their norm.
+    scaling : str, default "minmax"
+        One of `earmark.classifiers.sets.SCALINGS`.
     workers : int, optional
         Threads; by default one a core. The result has the same bits whatever their number (but
         not however the rows lie in memory).
@@ -112,16 +115,17 @@ def fit_svms(
     >>> import numpy as np
     >>> rows, labels = np.float32([[0], [1], [9], [10]]), np.array(["hum", "hum", "knock", "knock"])
     >>> [fitted] = fit_svms(rows, labels, [np.full(4, True)])
-    >>> fitted.model.predict((rows - fitted.minimum) * fitted.scale).tolist()
+    >>> fitted.model.predict((rows - fitted.offset) * fitted.scale).tolist()
     ['hum', 'hum', 'knock', 'knock']
     """
     template = LinearSVM(C=C, class_weight=class_weight, tol=tol, max_iter=max_iter)
     template._check_settings()
+    check_scaling(scaling)
     check_device(device)
     member = members_of(rows, labels, training_sets)
     if not member.shape[1]:
         return []
-    return _fit(rows, labels, member, template, workers or cores(), None if device == "cpu" else device)
+    return _fit(rows, labels, member, template, scaling, workers or cores(), None if device == "cpu" else device)
 
 
 def _fit(
@@ -129,6 +133,7 @@ def _fit(
     labels: NDArray[Any],
     member: NDArray[np.bool_],
     template: LinearSVM,
+    scaling: str,
     workers: int,
     torch_device: str | None,
 ) -> list[FittedSVM]:
@@ -136,8 +141,14 @@ def _fit(
     with single_threaded_pool(workers) as pool:
         minimum, maximum = _ranges(Blocks(rows, pool), member)
         scale, varies = scale_of(minimum, maximum)
-        # A column that does not vary within a set takes no part there.
-        low, folded = minimum.astype(np.float64), np.where(varies, scale.astype(np.float64), 0.0)
+        offset = minimum
+        if scaling != "minmax":
+            sets = [np.flatnonzero(members) for members in member.T]
+            pairs = pool.map(lambda members: scaling_of(rows, members, scaling), sets)
+            offset, scale = (np.stack(part) for part in zip(*pairs, strict=True))
+        # A column that does not vary within a set takes no part there, unless it is left as it is.
+        taken = varies | (scaling == "none")
+        low, folded = offset.astype(np.float64), np.where(taken, scale.astype(np.float64), 0.0)
         if are_few(rows, member):
             problem = Problem(labels, member, low, folded, template)
             solution = solve_few(problem, rows, pool)
@@ -150,8 +161,8 @@ def _fit(
             solution = solve_many(problem, blocks) if torch_device is None else _on(torch_device, problem, blocks)
     if not solution.converged.all():
         _warn(template, int((~solution.converged).sum()), len(solution.converged))
-    models = [_model(problem, solution, number) for number in range(len(minimum))]
-    return [FittedSVM(*one) for one in zip(models, minimum, scale, strict=True)]
+    models = [_model(problem, solution, number) for number in range(len(offset))]
+    return [FittedSVM(*one) for one in zip(models, offset, scale, strict=True)]
 
 
 def _on(device: str, problem: Problem, blocks: Blocks) -> Solution:

@@ -188,7 +188,7 @@ def training_set(
         Rows, as positions in the matrix that the net will be trained on.
     labels : ndarray, shape (m,)
     sample_weight : array_like, shape (m,), optional
-    scaling : tuple of (minimum, scale), optional
+    scaling : tuple of (offset, scale), optional
         As of `TrainingSet`.
 
     Raises

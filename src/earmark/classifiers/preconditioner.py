@@ -46,10 +46,10 @@ class Eigen:
         self._bases = list(pilot.work.blocks.side_by_side(lambda number: self._base(pilot, number), range(len(few))))
         self._totals = pilot.curvature_sum
         self._own = np.searchsorted(few.positive, machines.positive)
-        scale, low = machines.scale, machines.minimum
+        scale, low = machines.scale, machines.offset
         # A column that takes no part in a set keeps its coefficient of zero.
         ratio = np.divide(few.scale, scale, out=np.zeros_like(scale), where=scale > 0)
-        self._ratio, self._offset = ratio[machines.set_of], (scale * (low - few.minimum))[machines.set_of]
+        self._ratio, self._offset = ratio[machines.set_of], (scale * (low - few.offset))[machines.set_of]
         # Where a set's range is much narrower than the pilot's (an outlier is held out), T' T is far from I.
         self._alike = (np.where(scale > 0, ratio, 1.0).min(axis=1) >= _LEAST_RATIO)[machines.set_of]
 
@@ -61,7 +61,7 @@ class Eigen:
         if len(inside) < _LEAST * width or width > _WIDEST:
             return np.zeros(0), np.zeros((width, 0), dtype)
         sample = inside[:: max(1, len(inside) // (_SAMPLE * width))]
-        scaled = (pilot.work.blocks.stored(sample) - pilot.machines.minimum[0]) * pilot.machines.scale[0]
+        scaled = (pilot.work.blocks.stored(sample) - pilot.machines.offset[0]) * pilot.machines.scale[0]
         scaled = np.column_stack([scaled, np.ones(len(sample))]).astype(dtype)
         scaled *= np.sqrt(curvature[sample, np.newaxis] * (len(inside) / len(sample)))
         values, vectors = np.linalg.eigh(scaled.T @ scaled)

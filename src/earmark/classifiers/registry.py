@@ -1,29 +1,42 @@
 """The classifiers that earmark compares, by name, with every setting that decides a score.
 
-Source of the settings: Grollmisch et al., EUSIPCO 2020, section on classifiers: a linear SVM with
-C = 1, and two dense nets. A card's settings go into the protocol of each result as they are here.
+The support vector machine and the two dense nets are those of Grollmisch et al., EUSIPCO 2020: C = 1, 500 epochs. The
+others belong to further protocols (see `earmark.evaluation.protocols`). Behind colons a name may set what its card
+sets otherwise, such as ``svm:C=0.01``, so that a name is enough to make a classifier again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from earmark.errors import SettingsError
 
 if TYPE_CHECKING:
     from earmark.classifiers.dense import DenseNet
+    from earmark.classifiers.kernel_svm import KernelSVM
+    from earmark.classifiers.logistic import SoftmaxRegression
     from earmark.classifiers.svm import LinearSVM
 
-__all__ = ["ClassifierCard", "list_classifiers", "make_classifier"]
+    Classifier: TypeAlias = LinearSVM | DenseNet | SoftmaxRegression | KernelSVM
+
+__all__ = ["ClassifierCard", "classifier_settings", "list_classifiers", "make_classifier"]
 
 PAPER = (
     "S. Grollmisch, E. Cano, C. Kehling, M. Taenzer: Analyzing the Potential of Pre-Trained Embeddings "
     "for Audio Classification Tasks. European Signal Processing Conference (EUSIPCO), 2020"
 )
+_HEAR = "J. Turian et al.: HEAR: Holistic Evaluation of Audio Representations. PMLR 176, 2022"
+_EVAR = "D. Niizumi et al.: BYOL for Audio: Exploring Pre-Trained General-Purpose Audio Representations. TASLP 31, 2023"
+_L3 = (
+    "J. Cramer, H.-H. Wu, J. Salamon, J. P. Bello: Look, Listen, and Learn More: Design Choices for Deep Audio "
+    "Embeddings. ICASSP, 2019"
+)
+_HOMES = {"LinearSVM": "svm", "DenseNet": "dense", "SoftmaxRegression": "logistic", "KernelSVM": "kernel_svm"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,7 @@ class ClassifierCard:
     paper: str = PAPER
 
 
-def _dense_settings(*hidden: int) -> Mapping[str, Any]:
+def _dense_settings(*hidden: int, **others: Any) -> Mapping[str, Any]:
     return MappingProxyType(
         {
             "estimator": "DenseNet",
@@ -59,6 +72,7 @@ def _dense_settings(*hidden: int) -> Mapping[str, Any]:
             "epochs": 500,
             "class_weight": "balanced",
         }
+        | others
     )
 
 
@@ -72,6 +86,26 @@ _CARDS = (
     ),
     ClassifierCard("d128", "Dense net, 128 ReLU units", _dense_settings(128)),
     ClassifierCard("d512", "Dense net, 512 and 128 ReLU units", _dense_settings(512, 128)),
+    ClassifierCard(
+        "logistic",
+        "Linear softmax classifier",
+        MappingProxyType(
+            {"estimator": "SoftmaxRegression", "C": 1.0, "class_weight": None, "tol": 1e-5, "max_iter": 2000}
+        ),
+        _EVAR,
+    ),
+    ClassifierCard(
+        "mlp",
+        "Dense net, 1024 ReLU units, without class weights",
+        _dense_settings(1024, dropout=0.1, batch_size=1024, epochs=200, class_weight=None),
+        _HEAR,
+    ),
+    ClassifierCard(
+        "svc",
+        "Support vector machine with a kernel, one class against another",
+        MappingProxyType({"estimator": "KernelSVM", "kernel": "rbf", "C": 1.0, "class_weight": None, "tol": 1e-3}),
+        _L3,
+    ),
 )
 
 
@@ -85,46 +119,99 @@ def list_classifiers() -> tuple[ClassifierCard, ...]:
     Examples
     --------
     >>> [card.name for card in list_classifiers()]
-    ['svm', 'd128', 'd512']
+    ['svm', 'd128', 'd512', 'logistic', 'mlp', 'svc']
     """
     return _CARDS
 
 
-def make_classifier(name: str, seed: int) -> LinearSVM | DenseNet:
-    """Return a fresh classifier with the settings of its card.
+def classifier_settings(name: str) -> dict[str, Any]:
+    """Return every setting of a classifier, with the estimator's class under "estimator".
 
     Parameters
     ----------
     name : str
-        A card's name.
+        A card's name, with settings behind colons.
+
+    Raises
+    ------
+    SettingsError
+        No card has this name, it has no such setting, or a value cannot be read.
+
+    Examples
+    --------
+    >>> classifier_settings("svm:C=0.01")["C"]
+    0.01
+    >>> classifier_settings("mlp:hidden=1024+1024")["hidden"]
+    (1024, 1024)
+    """
+    base, *parts = (part.strip() for part in str(name).split(":"))
+    cards = {card.name: card for card in _CARDS}
+    if base not in cards:
+        close = get_close_matches(base.lower(), cards, n=1, cutoff=0.4)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise SettingsError(f"There is no classifier {base!r}. Known are: {', '.join(cards)}.{hint}")
+    settings = dict(cards[base].settings)
+    known = {key.lower(): key for key in settings if key != "estimator"}
+    for part in parts:
+        said, _, value = (piece.strip() for piece in part.partition("="))
+        if said.lower() not in known:
+            raise SettingsError(f"{name}: {base} has no setting {said!r}. It has: {', '.join(known.values())}.")
+        key = known[said.lower()]
+        try:
+            settings[key] = _READERS.get(key, float)(value)
+        except ValueError as error:
+            raise SettingsError(f"{name}: the setting {key} of {base} cannot be {value!r}.") from error
+    return settings
+
+
+def make_classifier(name: str, seed: int) -> Classifier:
+    """Return a fresh classifier with the settings of its card, and those in its name.
+
+    Parameters
+    ----------
+    name : str
+        A card's name, with settings behind colons.
     seed : int
-        Seeds the dense nets; the support vector machine draws no random numbers.
+        Seeds the dense nets; the others draw no random numbers.
 
     Returns
     -------
-    LinearSVM or DenseNet
+    LinearSVM, DenseNet, SoftmaxRegression or KernelSVM
         Not fitted yet.
 
     Raises
     ------
     SettingsError
-        No card has this name.
+        No card has this name, it has no such setting, or a value cannot be used.
 
     Examples
     --------
     >>> make_classifier("d512", seed=3)
     DenseNet(hidden=(512, 128), random_state=3)
+    >>> make_classifier("svm:C=0.01", seed=0)
+    LinearSVM(C=0.01)
     """
-    cards = {card.name: card for card in _CARDS}
-    if name not in cards:
-        close = get_close_matches(str(name).lower(), cards, n=1, cutoff=0.4)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SettingsError(f"There is no classifier {name!r}. Known are: {', '.join(cards)}.{hint}")
-    settings = dict(cards[name].settings)
-    if settings.pop("estimator") == "LinearSVM":
-        from earmark.classifiers.svm import LinearSVM
+    settings = classifier_settings(name)
+    kind = settings.pop("estimator")
+    if kind == "DenseNet":
+        settings["random_state"] = seed
+    made: Classifier = getattr(import_module(f"earmark.classifiers.{_HOMES[kind]}"), kind)(**settings)
+    made._check_settings()
+    return made
 
-        return LinearSVM(**settings)
-    from earmark.classifiers.dense import DenseNet
 
-    return DenseNet(**settings, random_state=seed)
+def _weighting(text: str) -> str | None:
+    if text not in ("balanced", "none"):
+        raise ValueError
+    return None if text == "none" else text
+
+
+# How values in a name are read; all others are numbers.
+_READERS: dict[str, Callable[[str], Any]] = {
+    "hidden": lambda text: tuple(int(units) for units in text.split("+")),
+    "class_weight": _weighting,
+    "kernel": str,
+    "batch_size": int,
+    "epochs": int,
+    "max_iter": int,
+}

@@ -1,6 +1,6 @@
 """The row-sized work of solving many support vector machines that share one matrix of rows.
 
-Each machine has its own rows, scaled by its own affine map, ``s = (x - minimum) * scale``. The map is folded into the
+Each machine has its own rows, scaled by its own affine map, ``s = (x - offset) * scale``. The map is folded into the
 weights, so each step for all machines is one product of the common rows with a (dimension x machines) matrix.
 
 The same lines do it in NumPy on the processor and in PyTorch on a device: `Blocks` says which. What comes in and what
@@ -30,7 +30,7 @@ class Machines:
         The class of each row.
     member : ndarray of bool, shape (n, sets)
         Whether a row belongs to a training set.
-    minimum, scale : ndarray, shape (sets, d), float64
+    offset, scale : ndarray, shape (sets, d), float64
         The affine map of each set; a scale of zero leaves a column out.
     set_of : ndarray of int, shape (machines,)
         The training set of each machine.
@@ -42,7 +42,7 @@ class Machines:
 
     codes: NDArray[np.intp]
     member: NDArray[np.bool_]
-    minimum: Float
+    offset: Float
     scale: Float
     set_of: NDArray[np.intp]
     positive: NDArray[np.intp]
@@ -54,17 +54,17 @@ class Machines:
     def some(self, which: NDArray[np.intp]) -> Machines:
         """Return some of the machines, with the sets of all."""
         few = self.set_of[which], self.positive[which], self.costs[which]
-        return Machines(self.codes, self.member, self.minimum, self.scale, *few)
+        return Machines(self.codes, self.member, self.offset, self.scale, *few)
 
     def folded(self, vectors: Float, which: NDArray[np.intp]) -> tuple[Float, Float]:
         """Weights for rows as they are, (d, machines), and intercepts, (machines,), of vectors for scaled rows."""
         weights = vectors[:, :-1] * self.scale[self.set_of[which]]
-        return weights.T, vectors[:, -1] - np.einsum("pd,pd->p", weights, self.minimum[self.set_of[which]])
+        return weights.T, vectors[:, -1] - np.einsum("pd,pd->p", weights, self.offset[self.set_of[which]])
 
     def unfolded(self, products: Float, sums: Float, which: NDArray[np.intp]) -> Float:
         """Inner products of scaled rows and the intercept's 1, from those of rows as they are, (machines, d)."""
         sets = self.set_of[which]
-        centred = products - self.minimum[sets] * sums[:, np.newaxis]
+        centred = products - self.offset[sets] * sums[:, np.newaxis]
         return np.hstack([centred * self.scale[sets], sums[:, np.newaxis]])
 
 

@@ -1,11 +1,12 @@
 """Training sets out of common rows: which rows they have, how these are scaled, and what is trained on them.
 
 As in the paper, rows are scaled to [0, 1] by the minimum and maximum of each of their values over the training set.
+Other protocols standardise them, or leave them as they are. Either way, scaled value = (value - offset) * scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +15,14 @@ from numpy.typing import NDArray
 
 from earmark.errors import SettingsError
 
-__all__ = ["Fitted", "members_of", "scale_of", "scaling_of"]
+__all__ = ["SCALINGS", "Fitted", "check_scaling", "members_of", "scale_of", "scaling_of"]
+
+#: Ways of scaling, the paper's first, with a line for the protocol.
+SCALINGS = {
+    "minmax": "each embedding value to [0, 1] by minimum and maximum of the training rows",
+    "standard": "each embedding value to mean 0 and standard deviation 1 over the training rows",
+    "none": "embedding values as they are",
+}
 
 Model = TypeVar("Model")
 
@@ -30,12 +38,12 @@ class Fitted(Generic[Model]):
     ----------
     model : LinearSVM or DenseNet
         For scaled rows.
-    minimum, scale : ndarray, shape (d,)
-        Scaled value = (value - minimum) * scale; in the precision of the rows.
+    offset, scale : ndarray, shape (d,)
+        Scaled value = (value - offset) * scale; in the precision of the rows.
     """
 
     model: Model
-    minimum: NDArray[Any]
+    offset: NDArray[Any]
     scale: NDArray[Any]
 
 
@@ -69,33 +77,62 @@ def members_of(rows: NDArray[Any], labels: NDArray[Any], sets: Sequence[NDArray[
     return np.stack(sets, axis=1) if len(sets) else np.zeros((len(rows), 0), np.bool_)
 
 
-def scaling_of(rows: NDArray[Any], members: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return minimum and scale of a set: scaled value = (value - minimum) * scale, in [0, 1] within the set.
+def scaling_of(
+    rows: NDArray[Any], members: NDArray[np.intp], scaling: str = "minmax"
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return offset and scale of a set: scaled value = (value - offset) * scale.
 
     Parameters
     ----------
     rows : ndarray, shape (n, d), float32 or float64
     members : ndarray of int, shape (m,)
         Rows of the set, at least one.
+    scaling : str
+        One of `SCALINGS`.
 
     Returns
     -------
-    minimum, scale : ndarray, shape (d,)
+    offset, scale : ndarray, shape (d,), of the type of the rows
         A column that does not vary has the scale 1.
 
     Raises
     ------
     SettingsError
-        Values are not finite.
+        Values are not finite, or there is no scaling of that name.
     """
+    check_scaling(scaling)
     minimum, maximum = rows[members[0]].copy(), rows[members[0]].copy()
-    for start in range(0, len(members), _BLOCK):
-        block = rows[members[start : start + _BLOCK]]
+    for block in _blocks(rows, members):
         np.minimum(minimum, block.min(axis=0), out=minimum)
         np.maximum(maximum, block.max(axis=0), out=maximum)
     if not (np.isfinite(minimum).all() and np.isfinite(maximum).all()):
         raise SettingsError("some rows have values that are not finite. Leave them out.")
-    return minimum, scale_of(minimum, maximum)[0]
+    if scaling == "none":
+        return np.zeros_like(minimum), np.ones_like(minimum)
+    scale, varies = scale_of(minimum, maximum)
+    if scaling == "minmax":
+        return minimum, scale
+    mean = sum(block.sum(axis=0, dtype=np.float64) for block in _blocks(rows, members)) / len(members)
+    variance = sum(((block - mean) ** 2).sum(axis=0) for block in _blocks(rows, members)) / len(members)
+    scale = np.divide(1, np.sqrt(variance), out=np.ones_like(mean), where=varies)
+    return mean.astype(rows.dtype), scale.astype(rows.dtype)
+
+
+def check_scaling(scaling: str) -> None:
+    """Refuse a scaling that there is not.
+
+    Raises
+    ------
+    SettingsError
+        If it is none of `SCALINGS`.
+    """
+    if scaling not in SCALINGS:
+        raise SettingsError(f"there is no scaling {scaling!r}. There are: {', '.join(SCALINGS)}.")
+
+
+def _blocks(rows: NDArray[Any], members: NDArray[np.intp]) -> Iterator[NDArray[Any]]:
+    for start in range(0, len(members), _BLOCK):
+        yield rows[members[start : start + _BLOCK]]
 
 
 def scale_of(minimum: NDArray[Any], maximum: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -49,17 +49,17 @@ def _solved(newton: Newton, machine: int, goal: float) -> Float:
     The solution may be inexact, so that float32 does for the products where that is the type of the rows.
     """
     machines, (rows, curvature) = newton.machines, _inside(newton, machine)
-    scale, minimum = machines.scale[machines.set_of[machine]], machines.minimum[machines.set_of[machine]]
+    scale, offset = machines.scale[machines.set_of[machine]], machines.offset[machines.set_of[machine]]
     residual: Float = -newton.gradient[machine]
     direction, along, energy = np.zeros_like(residual), residual.copy(), residual @ residual
     for _ in range(_MAX_CG):
         weights = along[:-1] * scale
         values = rows @ weights.astype(rows.dtype)
-        values += rows.dtype.type(along[-1] - weights @ minimum)
+        values += rows.dtype.type(along[-1] - weights @ offset)
         values *= curvature
         total = values.sum(dtype=np.float64)
         product = along.copy()
-        product[:-1] += (values @ rows - minimum * total) * scale
+        product[:-1] += (values @ rows - offset * total) * scale
         product[-1] += total
         step = energy / (along @ product)
         direction += step * along

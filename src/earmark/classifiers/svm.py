@@ -12,22 +12,20 @@ held-out frames; it is a likelihood for fusion, not a calibrated probability.
 
 from __future__ import annotations
 
-import numbers
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from earmark.classifiers.likelihoods import normalised_sigmoids
+from earmark.classifiers.linear import LinearClassifier
 from earmark.classifiers.weighting import ClassWeight, class_weights, training_rows
-from earmark.errors import SettingsError
 
 __all__ = ["LinearSVM"]
 
 
-class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class LinearSVM(LinearClassifier):
     """Linear support vector machine, one class against the rest, with likelihoods.
 
     Parameters
@@ -45,10 +43,8 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
 
     Attributes
     ----------
-    classes_ : ndarray, shape (k,)
-    coef_ : ndarray, shape (k, n_features), or (1, n_features) for two classes, float64
-    intercept_ : ndarray, shape (k,), or (1,) for two classes, float64
-    n_features_in_ : int
+    classes_, coef_, intercept_, n_features_in_
+        As of `LinearClassifier`; decision values are distances to the boundary in units of the margin.
     n_iter_ : int
         Newton steps of the slowest machine.
 
@@ -112,23 +108,6 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         self.intercept_, self.n_iter_ = machine.intercept_, int(machine.n_iter_)
         return self
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the signed distances to the boundary of each class, in units of the margin.
-
-        Parameters
-        ----------
-        X : array_like, shape (rows, n_features)
-
-        Returns
-        -------
-        ndarray, shape (rows, k), or (rows,) for two classes, float64
-            With two classes, positive means `classes_[1]`.
-        """
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        distances = np.asarray(rows @ self.coef_.T + self.intercept_, dtype=np.float64)
-        return distances.ravel() if distances.shape[1] == 1 else distances
-
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the likelihoods: normalised logistic functions of the decision values.
 
@@ -142,27 +121,3 @@ class LinearSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
             In [0, 1], each row sums to 1; columns follow `classes_`.
         """
         return normalised_sigmoids(self.decision_function(X))
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the class with the largest decision value for each row.
-
-        Parameters
-        ----------
-        X : array_like, shape (rows, n_features)
-
-        Returns
-        -------
-        ndarray, shape (rows,)
-            Labels out of `classes_`.
-        """
-        distances = self.decision_function(X)
-        chosen = (distances > 0).astype(np.intp) if distances.ndim == 1 else distances.argmax(axis=1)
-        return np.asarray(self.classes_[chosen])
-
-    def _check_settings(self) -> None:
-        for name in ("C", "tol"):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Real) or not 0 < float(value) < np.inf:
-                raise SettingsError(f"{name} is {value!r}. It must be a finite number above 0.")
-        if not isinstance(self.max_iter, numbers.Integral) or int(self.max_iter) < 1:
-            raise SettingsError(f"max_iter is {self.max_iter!r}. It must be a whole number of at least 1.")

@@ -22,7 +22,7 @@ class Problem:
     ----------
     labels : ndarray, shape (n,)
     member : ndarray of bool, shape (n, sets)
-    minimum, scale : ndarray, shape (sets, d), float64
+    offset, scale : ndarray, shape (sets, d), float64
         The affine map of each set.
     template : LinearSVM
         Its settings.
@@ -44,7 +44,7 @@ class Problem:
     """
 
     def __init__(
-        self, labels: NDArray[Any], member: NDArray[np.bool_], minimum: Float, scale: Float, template: LinearSVM
+        self, labels: NDArray[Any], member: NDArray[np.bool_], offset: Float, scale: Float, template: LinearSVM
     ) -> None:
         self.template, self.member = template, member
         used = member.any(axis=1)
@@ -54,7 +54,7 @@ class Problem:
         self.present = [self._classes_of(labels, codes, members) for members in member.T]
         listed = [self._machines_of(number, codes, members) for number, members in enumerate(member.T)]
         sets, positive, costs, tolerances = (np.concatenate(part) for part in zip(*listed, strict=True))
-        self.machines = Machines(codes, member, minimum, scale, sets, positive, costs)
+        self.machines = Machines(codes, member, offset, scale, sets, positive, costs)
         self.tolerances = tolerances
 
     def _classes_of(
@@ -91,9 +91,9 @@ class Problem:
         share = self.member.sum() / self.member.shape[1] / size
         positive = np.unique(machines.positive)
         costs = np.stack([machines.costs[machines.positive == code].mean(axis=0) for code in positive])
-        low, varies = machines.minimum.min(axis=0), machines.scale > 0
+        low, varies = machines.offset.min(axis=0), machines.scale > 0
         spans = np.divide(1, machines.scale, out=np.zeros_like(machines.scale), where=varies)
-        span = (machines.minimum + spans).max(axis=0) - low
+        span = (machines.offset + spans).max(axis=0) - low
         scale = np.divide(1, span, out=np.zeros_like(span), where=varies.any(axis=0))
         everything, nought = np.ones((size, 1), np.bool_), np.zeros(len(positive), np.intp)
         pilot = Machines(machines.codes[drawn], everything, low[None], scale[None], nought, positive, share * costs)
@@ -104,7 +104,7 @@ def carried(vectors: Float, pilot: Machines, machines: Machines) -> Float:
     """Coefficients of the pilot's machines for rows scaled as in the sets: the same decision values."""
     own = vectors[np.searchsorted(pilot.positive, machines.positive)]
     weights = own[:, :-1] * pilot.scale[0]
-    scale, low = machines.scale[machines.set_of], machines.minimum[machines.set_of]
+    scale, low = machines.scale[machines.set_of], machines.offset[machines.set_of]
     carried = np.divide(weights, scale, out=np.zeros_like(weights), where=scale > 0)
-    offset = own[:, -1] + np.einsum("pd,pd->p", weights, low - pilot.minimum[0])
+    offset = own[:, -1] + np.einsum("pd,pd->p", weights, low - pilot.offset[0])
     return np.column_stack([carried, offset])

@@ -105,20 +105,20 @@ def solve_few(problem: Problem, rows: NDArray[Any], pool: Executor) -> Solution:
 def _of_set(machines: Machines, number: int, members: NDArray[np.intp]) -> Machines:
     """Return the machines of one set, for its rows alone."""
     mine = np.flatnonzero(machines.set_of == number)
-    affine = machines.minimum[[number]], machines.scale[[number]]
+    affine = machines.offset[[number]], machines.scale[[number]]
     everything, nought = np.ones((len(members), 1), np.bool_), np.zeros(len(mine), np.intp)
     return Machines(machines.codes[members], everything, *affine, nought, machines.positive[mine], machines.costs[mine])
 
 
 def _alone(rows: NDArray[Any], machines: Machines, start: Float) -> tuple[Newton, Directions]:
     """Return the machines of one set, on its rows alone, which are scaled in place, and the way to solve them."""
-    minimum, scale = machines.minimum[0].astype(rows.dtype), machines.scale[0].astype(rows.dtype)
+    offset, scale = machines.offset[0].astype(rows.dtype), machines.scale[0].astype(rows.dtype)
     for first in range(0, len(rows), Blocks.size):
         block = rows[first : first + Blocks.size]
-        block[:] = (block - minimum) * scale  # in their own type, as `LinearSVM` gets them
+        block[:] = (block - offset) * scale  # in their own type, as `LinearSVM` gets them
     way: Directions = Inside()
     if len(rows) <= min(rows.shape[1], _KERNEL_ROWS):
         rows = rows.astype(np.float64)
         way = Kernel(rows)
-    unscaled = replace(machines, minimum=np.zeros_like(machines.minimum), scale=np.ones_like(machines.scale))
+    unscaled = replace(machines, offset=np.zeros_like(machines.offset), scale=np.ones_like(machines.scale))
     return Newton(Blocks(rows, dtype=np.float64), unscaled, start), way

@@ -8,29 +8,58 @@ or not ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.errors import ModelFileError
+from earmark.classifiers.registry import classifier_settings
+from earmark.errors import ModelFileError, SettingsError
 
 if TYPE_CHECKING:
     from earmark.classifiers.dense import DenseNet
+    from earmark.classifiers.linear import LinearClassifier
+    from earmark.classifiers.logistic import SoftmaxRegression
+    from earmark.classifiers.registry import Classifier
     from earmark.classifiers.svm import LinearSVM
 
-__all__ = ["from_tensors", "to_tensors"]
+    Saved: TypeAlias = LinearSVM | SoftmaxRegression | DenseNet
+
+__all__ = ["SAVED", "check_savable", "from_tensors", "to_tensors"]
+
+#: The estimators that a model file can hold.
+SAVED = ("LinearSVM", "SoftmaxRegression", "DenseNet")
 
 _CLASS_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _REFIT = "Write the model file again from a fitted classifier."
 
 
-def to_tensors(classifier: LinearSVM | DenseNet) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def check_savable(name: str) -> None:
+    """Refuse a classifier that no model file can hold, before it is trained.
+
+    Parameters
+    ----------
+    name : str
+        As of `make_classifier`.
+
+    Raises
+    ------
+    SettingsError
+        It is one, or there is none of that name.
+    """
+    if (kind := classifier_settings(name)["estimator"]) not in SAVED:
+        raise SettingsError(
+            f"the classifier {name!r} can be compared, but a model file cannot hold a {kind}. Train another one, such "
+            "as svm."
+        )
+
+
+def to_tensors(classifier: Classifier) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Take a fitted classifier apart.
 
     Parameters
     ----------
-    classifier : LinearSVM or DenseNet
+    classifier : one of `SAVED`
         Fitted.
 
     Returns
@@ -47,14 +76,14 @@ def to_tensors(classifier: LinearSVM | DenseNet) -> tuple[dict[str, NDArray[Any]
         The classifier is not fitted, is of another kind, or its classes are neither text nor numbers.
     """
     from earmark.classifiers.dense import DenseNet
-    from earmark.classifiers.svm import LinearSVM
+    from earmark.classifiers.linear import LinearClassifier
 
     kind = type(classifier).__name__
-    if not isinstance(classifier, (LinearSVM, DenseNet)):
-        raise ModelFileError(f"Cannot save a {kind}: only LinearSVM and DenseNet can be saved as tensors.")
+    if not isinstance(classifier, (LinearClassifier, DenseNet)):
+        raise ModelFileError(f"Cannot save a {kind}: only {', '.join(SAVED)} can be saved as tensors.")
     if not hasattr(classifier, "classes_"):
         raise ModelFileError(f"Cannot save this {kind}: it is not fitted. Call fit first.")
-    if isinstance(classifier, LinearSVM):
+    if isinstance(classifier, LinearClassifier):
         tensors = {"coef": np.asarray(classifier.coef_), "intercept": np.asarray(classifier.intercept_)}
     else:
         tensors = {}
@@ -69,7 +98,7 @@ def to_tensors(classifier: LinearSVM | DenseNet) -> tuple[dict[str, NDArray[Any]
     }
 
 
-def from_tensors(tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> LinearSVM | DenseNet:
+def from_tensors(tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Saved:
     """Put a fitted classifier together again; it predicts bit for bit as before.
 
     Parameters
@@ -80,7 +109,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) 
 
     Returns
     -------
-    LinearSVM or DenseNet
+    LinearSVM, SoftmaxRegression or DenseNet
         Fitted.
 
     Raises
@@ -89,23 +118,24 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) 
         Something is missing, superfluous or does not fit together.
     """
     from earmark.classifiers.dense import DenseNet
+    from earmark.classifiers.logistic import SoftmaxRegression
     from earmark.classifiers.svm import LinearSVM
 
-    kinds: dict[Any, type[LinearSVM | DenseNet]] = {"LinearSVM": LinearSVM, "DenseNet": DenseNet}
+    kinds: dict[Any, type[Saved]] = {kind.__name__: kind for kind in (LinearSVM, SoftmaxRegression, DenseNet)}
     kind = facts.get("classifier")
     if not isinstance(kind, str) or kind not in kinds:
         raise ModelFileError(f"The model holds a classifier {kind!r}, which this version does not know. {_REFIT}")
     classifier = kinds[kind](**_settings_from(facts, kinds[kind]))
     classes = _classes_from(facts)
-    if isinstance(classifier, LinearSVM):
-        _restore_svm(classifier, tensors, len(classes))
+    if not isinstance(classifier, DenseNet):
+        _restore_linear(classifier, tensors, len(classes))
     else:
         _restore_net(classifier, tensors, len(classes))
     classifier.classes_ = classes
     return classifier
 
 
-def _restore_svm(classifier: LinearSVM, tensors: Mapping[str, NDArray[Any]], classes: int) -> None:
+def _restore_linear(classifier: LinearClassifier, tensors: Mapping[str, NDArray[Any]], classes: int) -> None:
     machines = 1 if classes == 2 else classes
     _check_names(tensors, ["coef", "intercept"])
     columns = np.shape(tensors["coef"])[-1] if np.ndim(tensors["coef"]) == 2 else -1
@@ -147,7 +177,7 @@ def _checked(
     return np.array(tensor, order="C")  # a copy of our own: the file's memory may be read-only or mapped
 
 
-def _plain_settings(classifier: LinearSVM | DenseNet) -> dict[str, Any]:
+def _plain_settings(classifier: LinearClassifier | DenseNet) -> dict[str, Any]:
     """Return the parameters as JSON can keep them; a class-weight mapping becomes [label, weight] pairs."""
     settings = dict(classifier.get_params(deep=False))
     if isinstance(settings["class_weight"], Mapping):
@@ -165,7 +195,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _settings_from(facts: Mapping[str, Any], kind: type[LinearSVM | DenseNet]) -> dict[str, Any]:
+def _settings_from(facts: Mapping[str, Any], kind: type[Saved]) -> dict[str, Any]:
     settings = facts.get("settings")
     expected = kind().get_params(deep=False)
     if not isinstance(settings, Mapping) or set(settings) != set(expected):

@@ -65,8 +65,8 @@ class TrainingSet:
         The weight of each of its rows in the loss: sample weight times class weight.
     seed : int
         Seeds the generator that initialises, shuffles and drops out.
-    scaling : tuple of (minimum, scale), optional
-        float32 arrays of shape (n_features,): the net sees (value - minimum) * scale. None if rows are
+    scaling : tuple of (offset, scale), optional
+        float32 arrays of shape (n_features,): the net sees (value - offset) * scale. None if rows are
         scaled already; of sets that are trained together, all or none have one.
     """
 
@@ -217,6 +217,6 @@ class _Gathered:
         x = self._room[:size].view(members.numel(), -1)
         x = torch.index_select(self._rows, 0, members.flatten(), out=x).view(*members.shape, -1)
         if self._scaling:
-            minimum, scale = (part[: len(members)] for part in self._scaling)
-            x.sub_(minimum).mul_(scale)
+            offset, scale = (part[: len(members)] for part in self._scaling)
+            x.sub_(offset).mul_(scale)
         return x

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 __all__ = ["compare", "show"]
 
 
+DEFAULT_PROTOCOL = "earmark"
+#: What is compared where neither the user nor a protocol says.
+FUSIONS = ("late", "early")
+
+
 class Likelihoods(StrEnum):
     """Where the likelihoods of an SVM come from."""
 
@@ -71,18 +76,50 @@ def compare(
         typer.Option(
             "-c",
             "--classifiers",
-            help="Classifiers, by commas: svm, d128, d512.",
+            help="Classifiers, by commas: svm, d128, d512, logistic, mlp, svc; settings behind colons: svm:C=0.1.",
+            show_default="svm, or those of the protocol",
             autocompletion=completion.classifiers,
         ),
-    ] = "svm",
+    ] = "",
     fusion: Annotated[
         str,
         typer.Option(
             "--fusion",
-            help="Fusions, by commas: late, early, early-mean, early-mean-std.",
+            help="Fusions, by commas: late, early, early-mean and others, see docs/compare.md.",
+            show_default="late,early, or those of the protocol",
             autocompletion=completion.fusions,
         ),
-    ] = "late,early",
+    ] = "",
+    baselines: Annotated[
+        str,
+        typer.Option(
+            "--baselines",
+            "--baseline",
+            help="Networks trained from scratch beside them, by commas: cnn-speech-music, cnn-ensemble, "
+            "cnn-instruments, net-engine, cnn-plastics.",
+            show_default="none",
+            autocompletion=completion.baselines,
+        ),
+    ] = "",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            "--protocol",
+            help="What decides a score, by name: eusipco2020, hear, evar, soundnet, l3. Options that would change it "
+            "are refused.",
+            show_default="earmark, where everything may be chosen",
+            autocompletion=completion.protocol,
+        ),
+    ] = DEFAULT_PROTOCOL,
+    combine: Annotated[
+        str,
+        typer.Option(
+            "--combine",
+            help="Compare all embeddings as one, too: concatenated, summed (their likelihoods).",
+            show_default="each alone",
+            autocompletion=completion.combinations,
+        ),
+    ] = "",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for results and report.")] = Path("results"),
     splits: Annotated[
         str,
@@ -93,8 +130,12 @@ def compare(
             autocompletion=completion.splits,
         ),
     ] = "",
-    folds: Annotated[int, typer.Option("--folds", help="Folds, unless they are official.")] = 5,
-    repeats: Annotated[int, typer.Option("--repeats", help="How often everything is done.")] = 1,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Folds, unless they are official.", show_default="5")
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option("--repeats", help="How often everything is done.", show_default="1")
+    ] = None,
     train_fraction: Annotated[
         str,
         typer.Option(
@@ -104,8 +145,9 @@ def compare(
         ),
     ] = "",
     validation_fraction: Annotated[
-        float, typer.Option("--validation-fraction", help="Share of all clips set aside for Platt scaling.")
-    ] = 0.0,
+        float | None,
+        typer.Option("--validation-fraction", help="Share of all clips set aside for Platt scaling.", show_default="0"),
+    ] = None,
     balanced_test: Annotated[
         bool, typer.Option("--balanced-test", help="Balance the classes of test sets at random.")
     ] = False,
@@ -132,14 +174,17 @@ def compare(
     comparison = run(
         data,
         _embeddings(embeddings),
-        _names(classifiers),
-        _names(fusion),
+        _names(classifiers) or None,
+        _names(fusion) or (FUSIONS if protocol == DEFAULT_PROTOCOL else None),
+        baselines=_names(baselines),
+        protocol=protocol,
+        combine=_names(combine),
         splits=_names(splits) or None,
         folds=folds,
         repeats=repeats,
         train_fractions=_fractions(train_fraction) or None,
         validation_fraction=validation_fraction,
-        balanced_test=balanced_test,
+        balanced_test=balanced_test or None,
         likelihoods=likelihoods.value,
         seed=seed,
         solver=solver.value,
@@ -162,6 +207,8 @@ def show(comparison: Comparison, output: Path, terminal: Terminal) -> None:
     from earmark.report import to_rich
 
     report = comparison.save(output)
+    if comparison.protocol["name"] != DEFAULT_PROTOCOL:
+        terminal.say("Protocol: {name}, version {version} ({source})".format(**comparison.protocol))
     facts = comparison.protocol["dataset"]
     for name, extraction in comparison.extractions.items():
         reused = len(extraction.sha256) - extraction.embedded

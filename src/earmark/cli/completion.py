@@ -18,14 +18,17 @@ from contextlib import redirect_stdout
 from earmark.errors import EarmarkError
 
 __all__ = [
+    "baselines",
     "classifier",
     "classifiers",
+    "combinations",
     "completing",
     "dataset",
     "embedding",
     "embeddings",
     "fusion",
     "fusions",
+    "protocol",
     "splits",
     "weights",
 ]
@@ -66,15 +69,19 @@ def embeddings(incomplete: str) -> list[str]:
 
 
 def classifier(incomplete: str) -> list[str]:
-    """Offer names of classifiers; see `embedding`."""
+    """Offer names of classifiers that a file can hold; see `embedding`."""
     from earmark.classifiers import list_classifiers
+    from earmark.classifiers.tensors import SAVED
 
-    return _starting("", incomplete, (card.name for card in list_classifiers()))
+    savable = (card.name for card in list_classifiers() if card.settings["estimator"] in SAVED)
+    return _starting("", incomplete, savable)
 
 
 def classifiers(incomplete: str) -> list[str]:
     """Offer names of classifiers behind the last comma; see `embedding`."""
-    return _behind_comma(incomplete, classifier)
+    from earmark.classifiers import list_classifiers
+
+    return _behind_comma(incomplete, lambda name: _starting("", name, (card.name for card in list_classifiers())))
 
 
 def fusion(incomplete: str) -> list[str]:
@@ -87,6 +94,27 @@ def fusion(incomplete: str) -> list[str]:
 def fusions(incomplete: str) -> list[str]:
     """Offer names of fusions behind the last comma; see `embedding`."""
     return _behind_comma(incomplete, fusion)
+
+
+def protocol(incomplete: str) -> list[str]:
+    """Offer names of protocols; see `embedding`."""
+    from earmark.evaluation.protocols import PROTOCOLS
+
+    return _starting("", incomplete, PROTOCOLS)
+
+
+def baselines(incomplete: str) -> list[str]:
+    """Offer names of baselines behind the last comma; see `embedding`."""
+    from earmark.classifiers.baselines.cards import list_baselines
+
+    return _behind_comma(incomplete, lambda name: _starting("", name, [card.name for card in list_baselines()]))
+
+
+def combinations(incomplete: str) -> list[str]:
+    """Offer ways of combining embeddings behind the last comma; see `embedding`."""
+    from earmark.evaluation.combination import COMBINATIONS
+
+    return _behind_comma(incomplete, lambda name: _starting("", name, COMBINATIONS))
 
 
 def splits(incomplete: str) -> list[str]:

@@ -87,11 +87,21 @@ Embedding = Annotated[
     ),
 ]
 Classifier = Annotated[
-    str, typer.Option("-c", "--classifier", help="svm, d128 or d512.", autocompletion=completion.classifier)
+    str,
+    typer.Option(
+        "-c",
+        "--classifier",
+        help="svm, d128, d512, logistic or mlp; settings behind colons: svm:C=0.1.",
+        autocompletion=completion.classifier,
+    ),
 ]
 Fusion = Annotated[
     str,
-    typer.Option("--fusion", help="late, early, early-mean or early-mean-std.", autocompletion=completion.fusion),
+    typer.Option(
+        "--fusion",
+        help="late, early, early-mean and others, see docs/compare.md.",
+        autocompletion=completion.fusion,
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random: same seed, same result.")]
 Store = Annotated[

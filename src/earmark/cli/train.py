@@ -50,11 +50,13 @@ def train(
 ) -> None:
     """Train a classifier on all labelled clips and write it into one file."""
     from earmark.application import AudioClassifier
+    from earmark.classifiers import check_savable
     from earmark.datasets import load_dataset
     from earmark.embeddings import on_runtime
     from earmark.runtime import runtime_for
 
     terminal = Terminal(quiet=quiet, verbose=verbose)
+    check_savable(classifier)
     embedding = on_runtime(one_embedding(embedding, "train"), runtime_for(device, precision))
     check_writable(output.parent)
     output.parent.mkdir(parents=True, exist_ok=True)

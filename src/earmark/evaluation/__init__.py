@@ -1,14 +1,17 @@
 """Splits, fusion, scores, tests and the comparison itself: how good a system is, honestly."""
 
 from earmark.evaluation.baselines import FROM_SCRATCH, compare_baselines
+from earmark.evaluation.combination import COMBINATIONS, combined_name, sum_likelihoods
 from earmark.evaluation.comparison import SYSTEM, FoldSet, Outcome, compare_systems
-from earmark.evaluation.fusion import FUSIONS, fuse_late, pool
+from earmark.evaluation.description import describe_dataset, describe_protocol, versions
+from earmark.evaluation.fusion import FUSIONS, fuse_late, is_late, pool
 from earmark.evaluation.intervals import BOOTSTRAP, bootstrap_interval
 from earmark.evaluation.leaks import LeakCheck, check_leaks
 from earmark.evaluation.learning_curve import Gain, LearningCurve, PowerLaw, fit_power_law, learning_curves
 from earmark.evaluation.metrics import INTERVAL, Interval, Scores, accuracy_interval, score
+from earmark.evaluation.plan import Plan, make_plan
 from earmark.evaluation.platt import PlattScaling
-from earmark.evaluation.protocol import describe_dataset, describe_protocol, versions
+from earmark.evaluation.protocols import PROTOCOLS, Protocol, protocol_named
 from earmark.evaluation.ranks import Ranks, average_ranks
 from earmark.evaluation.significance import PairedTest, compare_pairs, holm, mcnemar, nadeau_bengio
 from earmark.evaluation.solvers import SOLVERS, fit_systems
@@ -18,10 +21,12 @@ from earmark.evaluation.system import LIKELIHOODS, System
 
 __all__ = [
     "BOOTSTRAP",
+    "COMBINATIONS",
     "FROM_SCRATCH",
     "FUSIONS",
     "INTERVAL",
     "LIKELIHOODS",
+    "PROTOCOLS",
     "SOLVERS",
     "SPLITS",
     "SYSTEM",
@@ -34,8 +39,10 @@ __all__ = [
     "LearningCurve",
     "Outcome",
     "PairedTest",
+    "Plan",
     "PlattScaling",
     "PowerLaw",
+    "Protocol",
     "Ranks",
     "Scores",
     "SplitSettings",
@@ -44,6 +51,7 @@ __all__ = [
     "average_ranks",
     "bootstrap_interval",
     "check_leaks",
+    "combined_name",
     "compare_baselines",
     "compare_pairs",
     "compare_systems",
@@ -54,12 +62,16 @@ __all__ = [
     "fit_systems",
     "fuse_late",
     "holm",
+    "is_late",
     "learning_curves",
     "make_folds",
+    "make_plan",
     "mcnemar",
     "nadeau_bengio",
     "pool",
+    "protocol_named",
     "score",
+    "sum_likelihoods",
     "summarise",
     "versions",
 ]

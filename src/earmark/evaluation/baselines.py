@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from earmark.classifiers.baselines import find_baseline, fit_baseline
-from earmark.evaluation.comparison import FoldSet, Outcome, _collect, _Trial
+from earmark.evaluation.comparison import FoldSet, Outcome, Trial, collect
 from earmark.parallel import cores, side_by_side
 from earmark.progress import SILENT, Progress
 from earmark.store import ClipFrames
@@ -72,19 +72,18 @@ def compare_baselines(
         No baseline has this name, the features are not its own, or a training diverged.
     """
     find_baseline(name)
-    trial, labels = _Trial(dataset, FROM_SCRATCH, "late", features, fold_sets, platt=False, seed=seed), dataset.labels
+    trial, labels = Trial(dataset, FROM_SCRATCH, "late", features, fold_sets, platt=False, seed=seed), dataset.labels
 
     def run(number: int) -> tuple[dict[str, Any], pd.DataFrame]:
         started, (fold_set, fold) = time.perf_counter(), trial.folds[number]
         held = (features.take(fold.validation), labels[fold.validation]) if len(fold.validation) else (None, None)
         train = features.take(fold.train)
         fitted = fit_baseline(name, train, labels[fold.train], *held, seed=trial.seeds[number], epochs=epochs)
-        # It has what testing asks of a system: classes, and likelihoods of clips.
-        return trial._test(name, fitted, fold_set, fold, time.perf_counter() - started)  # type: ignore[arg-type]
+        return trial.test(name, fitted, fold_set, fold, time.perf_counter() - started)
 
     done = {}
     with progress.step(f"Training {name} from scratch", len(trial.folds), "fits") as advance:
         for number, tables in side_by_side(run, range(len(trial.folds)), workers or cores()):
             done[number] = tables
             advance()
-    return _collect(dataset.card.name, [done[number] for number in range(len(trial.folds))])
+    return collect(dataset.card.name, [done[number] for number in range(len(trial.folds))])

@@ -7,9 +7,9 @@ of a comparison later (means, intervals, figures) is computed from these two tab
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,17 +17,18 @@ from earmark.evaluation.fusion import pool
 from earmark.evaluation.metrics import score
 from earmark.evaluation.solvers import fit_systems
 from earmark.evaluation.splits import Fold
+from earmark.evaluation.system import System
 from earmark.parallel import cores, side_by_side
-from earmark.progress import SILENT, Advance, Progress
+from earmark.progress import SILENT, Progress
 from earmark.store import ClipFrames
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from earmark.datasets import Dataset
-    from earmark.evaluation.system import System
 
-__all__ = ["SYSTEM", "FoldSet", "Outcome", "compare_systems"]
+__all__ = ["SYSTEM", "FoldSet", "Outcome", "Trial", "collect", "compare_systems"]
 
 #: Columns that name a system; results of one system differ only in repeat and fold.
 SYSTEM = ["dataset", "embedding", "classifier", "fusion", "train_fraction", "split"]
@@ -61,7 +62,7 @@ class Outcome:
     results : DataFrame
         One row for each trained system: the columns of `SYSTEM`, ``repeat``, ``fold``, ``n_train``, ``n_test``,
         ``accuracy``, ``balanced_accuracy``, ``macro_f1`` (0 to 1) and ``seconds``: of testing, and an equal share of
-        the training of all folds.
+        the training of all folds. Where validation clips chose among several classifiers, ``chosen`` names the one.
     predictions : DataFrame
         One row for each test clip: the same names, ``path``, ``group`` where known, ``label``, ``predicted``, and
         ``likelihood:CLASS`` for each class.
@@ -74,11 +75,13 @@ class Outcome:
 def compare_systems(
     dataset: Dataset,
     embedding: str,
-    frames: ClipFrames,
+    frames: ClipFrames | Sequence[ClipFrames],
     classifiers: Sequence[str],
     fusions: Sequence[str],
     fold_sets: Sequence[FoldSet],
     *,
+    candidates: Mapping[str, Sequence[str]] | None = None,
+    scaling: str = "minmax",
     platt: bool = False,
     seed: int = 0,
     solver: str = "batched",
@@ -94,12 +97,18 @@ def compare_systems(
         The clips.
     embedding : str
         Name of the embedding.
-    frames : ClipFrames
-        Its frames of all clips, in the order of the data set.
+    frames : ClipFrames, or sequence of them
+        Its frames of all clips, in the order of the data set; or those of several embeddings, which are concatenated
+        (see `pool`).
     classifiers, fusions : sequence of str
         Names.
     fold_sets : sequence of FoldSet
         Folds to run on.
+    candidates : mapping of str to sequence of str, optional
+        For a name in `classifiers`, the classifiers that it stands for: of several, the one with the largest accuracy
+        on the validation clips of a fold is tested there, of equals the first. By default each stands for itself.
+    scaling : str
+        How rows are scaled; see `SCALINGS`.
     platt : bool
         Whether SVM likelihoods are Platt-scaled on the validation clips of each fold, which must then have some.
     seed : int
@@ -116,21 +125,22 @@ def compare_systems(
     Outcome
         In an order, and with numbers, that do not depend on the workers.
     """
+    ways = {name: (candidates or {}).get(name, (name,)) for name in classifiers}
     # Pooling does not look at labels, so it is done once for all folds.
     trials = [
-        _Trial(dataset, embedding, fusion, pool(frames, fusion), fold_sets, platt=platt, seed=seed)
-        for fusion in fusions
+        Trial(dataset, embedding, fusion, pool(frames, fusion), fold_sets, platt=platt, seed=seed) for fusion in fusions
     ]
-    tables, fits = [], len(classifiers) * sum(len(trial.folds) for trial in trials)
+    tables, fits = [], sum(map(len, ways.values())) * sum(len(trial.folds) for trial in trials)
     with progress.step(f"Training and testing on {embedding}", fits, "fits") as advance:
-        for classifier in classifiers:
+        training = {"scaling": scaling, "solver": solver, "device": device, "workers": workers, "advance": advance}
+        for name in classifiers:
             for trial in trials:
-                tables += trial.run(classifier, solver, device, workers or cores(), advance)
-    return _collect(dataset.card.name, tables)
+                tables += trial.run(name, ways[name], training)
+    return collect(dataset.card.name, tables)
 
 
-class _Trial:
-    """All folds of one embedding and one fusion."""
+class Trial:
+    """All folds of one embedding and one fusion, for whatever is trained and tested on them."""
 
     def __init__(
         self,
@@ -148,37 +158,47 @@ class _Trial:
         self.seeds = [_seed(seed, fold, index) for fold_set in fold_sets for index, fold in enumerate(fold_set.folds)]
 
     def run(
-        self, classifier: str, solver: str, device: str, workers: int, advance: Advance
+        self, classifier: str, candidates: Sequence[str], training: Mapping[str, Any]
     ) -> list[tuple[dict[str, Any], pd.DataFrame]]:
         """Train all folds, then test each: a row of results and a table of predictions for each fold."""
         started = time.perf_counter()
-        systems = fit_systems(
-            classifier,
-            self.fusion,
-            self.rows,
-            self.dataset.labels,
-            [fold.train for _, fold in self.folds],
-            self.seeds,
-            solver=solver,
-            device=device,
-            workers=workers,
-            advance=advance,
-        )
-        share = (time.perf_counter() - started) / len(systems)
+        chosen = self._choose(candidates, training) if len(candidates) > 1 else self._fit(candidates[0], training)
+        share = (time.perf_counter() - started) / len(chosen)
 
         def test(number: int) -> tuple[dict[str, Any], pd.DataFrame]:
-            return self._test(classifier, systems[number], *self.folds[number], share)
+            name, system = chosen[number]
+            result, table = self.test(classifier, system, *self.folds[number], share)
+            return (result | {"chosen": name} if len(candidates) > 1 else result), table
 
-        done = dict(side_by_side(test, range(len(systems)), workers))
-        return [done[number] for number in range(len(systems))]
+        done = dict(side_by_side(test, range(len(chosen)), training["workers"] or cores()))
+        return [done[number] for number in range(len(chosen))]
 
-    def _test(
-        self, classifier: str, system: System, fold_set: FoldSet, fold: Fold, training_seconds: float
+    def _fit(self, classifier: str, training: Mapping[str, Any]) -> list[tuple[str, System]]:
+        """Train a classifier on every fold."""
+        sets, labels = [fold.train for _, fold in self.folds], self.dataset.labels
+        systems = fit_systems(classifier, self.fusion, self.rows, labels, sets, self.seeds, **training)
+        return [(classifier, system) for system in systems]
+
+    def _choose(self, candidates: Sequence[str], training: Mapping[str, Any]) -> list[tuple[str, System]]:
+        """Train every candidate on every fold; keep for each fold the best one on its validation clips."""
+        best: dict[int, tuple[float, str, System]] = {}
+        for candidate in candidates:
+            for number, (name, system) in enumerate(self._fit(candidate, training)):
+                held = self.folds[number][1].validation
+                likelihoods = system.likelihoods(self.rows.take(held))
+                right = score(self.dataset.labels[held], system.classes[likelihoods.argmax(axis=1)]).accuracy
+                if number not in best or right > best[number][0]:
+                    best[number] = right, name, system
+        return [best[number][1:] for number in range(len(self.folds))]
+
+    def test(
+        self, classifier: str, system: Fitted, fold_set: FoldSet, fold: Fold, training_seconds: float
     ) -> tuple[dict[str, Any], pd.DataFrame]:
+        """Test what was trained on a fold: a row of results and a table of predictions."""
         import pandas as pd
 
         started, labels = time.perf_counter(), self.dataset.labels
-        if self.platt:
+        if self.platt and isinstance(system, System):
             system.calibrate(self.rows.take(fold.validation), labels[fold.validation])
         likelihoods = system.likelihoods(self.rows.take(fold.test))
         predicted = system.classes[likelihoods.argmax(axis=1)]
@@ -202,7 +222,19 @@ class _Trial:
         return result, pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
 
 
-def _collect(dataset: str, tables: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> Outcome:
+class Fitted(Protocol):
+    """What testing asks of a trained system."""
+
+    @property
+    def classes(self) -> NDArray[Any]:
+        """Classes in the order of the likelihoods."""
+
+    def likelihoods(self, rows: ClipFrames, /) -> NDArray[np.float64]:
+        """Return the class likelihoods of every clip, shape (clips, classes)."""
+
+
+def collect(dataset: str, tables: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> Outcome:
+    """Put rows of results and tables of predictions together."""
     import pandas as pd
 
     results = pd.DataFrame([result for result, _ in tables])

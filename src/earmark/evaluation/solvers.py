@@ -1,6 +1,7 @@
 """How the classifiers of a comparison are trained: all folds in one solve, or one after another.
 
-Both give the same systems, to within the tolerance of the support vector machine.
+Both give the same systems, to within the tolerance of the support vector machine. Classifiers that have no solve of
+their own for many folds (softmax regression, machines with a kernel) are always trained one after another.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earmark.classifiers import make_classifier
 from earmark.errors import SettingsError
 from earmark.evaluation.system import System
 from earmark.parallel import cores, side_by_side
@@ -23,7 +23,8 @@ __all__ = ["SOLVERS", "fit_systems"]
 
 #: Ways of training, the default first, with a line for the protocol.
 SOLVERS = {
-    "batched": "all folds, repeats and train fractions in one solve over their common rows",
+    "batched": "all folds, repeats and train fractions in one solve over their common rows (logistic, svc: each fold "
+    "by itself)",
     "sklearn": "each fold by itself: liblinear through scikit-learn, dense nets one by one",
 }
 
@@ -36,6 +37,7 @@ def fit_systems(
     training: Sequence[NDArray[np.intp]],
     seeds: Sequence[int],
     *,
+    scaling: str = "minmax",
     solver: str = "batched",
     device: str = "cpu",
     workers: int | None = None,
@@ -55,6 +57,8 @@ def fit_systems(
         For each system, the clips that it is trained on.
     seeds : sequence of int
         One for each system; of dense nets.
+    scaling : str
+        How rows are scaled by those trained on; see `SCALINGS`.
     solver : {"batched", "sklearn"}
         How; see `SOLVERS`.
     device : {"cpu", "cuda"}
@@ -74,38 +78,33 @@ def fit_systems(
     SettingsError
         If a name or a setting cannot be used.
     """
-    from earmark.classifiers import fit_nets, fit_svms
+    from earmark.classifiers import DenseNet, LinearSVM, fit_nets, fit_svms
 
     if solver not in SOLVERS:
         raise SettingsError(f"there is no solver {solver!r}. There are: {', '.join(SOLVERS)}.")
-    if solver == "sklearn":
-        return _one_by_one(classifier, fusion, rows, labels, training, seeds, workers or cores(), advance)
+    template = System(classifier, fusion, scaling=scaling).model  # refuses what cannot be
+    if solver == "sklearn" or not isinstance(template, (LinearSVM, DenseNet)):
+        untrained = [System(classifier, fusion, seed, scaling) for seed in seeds]
+        return _one_by_one(untrained, rows, labels, training, workers or cores(), advance)
     of_rows = np.repeat(labels, rows.counts)
     sets = [np.repeat(np.isin(np.arange(len(rows)), clips), rows.counts) for clips in training]
-    template = make_classifier(classifier, seed=0)
-    if classifier == "svm":
-        settings = template.get_params()
-        fitted: list[Any] = list(fit_svms(rows.values, of_rows, sets, **settings, device=device, workers=workers))
+    where: dict[str, Any] = {"scaling": scaling, "device": device, "workers": workers}
+    if isinstance(template, LinearSVM):
+        fitted: list[Any] = list(fit_svms(rows.values, of_rows, sets, **template.get_params(), **where))
         advance(len(fitted))
     else:
-        fitted = list(
-            fit_nets(rows.values, of_rows, sets, template, seeds, device=device, workers=workers, advance=advance)
-        )
-    return [System.restore(each.model, fusion, each.minimum, each.scale) for each in fitted]
+        fitted = list(fit_nets(rows.values, of_rows, sets, template, seeds, **where, advance=advance))
+    return [System.restore(each.model, fusion, each.offset, each.scale) for each in fitted]
 
 
 def _one_by_one(
-    classifier: str,
-    fusion: str,
+    systems: Sequence[System],
     rows: ClipFrames,
     labels: NDArray[Any],
     training: Sequence[NDArray[np.intp]],
-    seeds: Sequence[int],
     workers: int,
     advance: Callable[[int], None],
 ) -> list[System]:
-    systems = [System(classifier, fusion, seed) for seed in seeds]
-
     def fit(number: int) -> System:
         clips = training[number]
         return systems[number].fit(rows.take(clips), labels[clips])

@@ -7,7 +7,7 @@ are; the leak check (`earmark.evaluation.leaks`) then says what they do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -30,6 +30,10 @@ SPLITS = {
     "groups": "stratified folds that keep the clips of a group together",
     "clips": "stratified folds over clips",
 }
+
+
+#: Share of the training clips of a fixed split that protocols with a validation fold set aside (EUSIPCO 2020).
+VALIDATION_OF_FIXED = 0.2
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ class SplitSettings:
         Whether test clips are dropped at random until all classes have equally many.
     seed : int
         Seed of all random choices.
+    validation_fold : int
+        How many folds further the one is that is set aside for validation, such as 1 or -1; 0 for none. A fixed split
+        has one fold: where the data set names no validation clips, a fifth of its training clips are set aside.
     """
 
     folds: int = 5
@@ -79,6 +86,7 @@ class SplitSettings:
     validation_fraction: float = 0.0
     balanced_test: bool = False
     seed: int = 0
+    validation_fold: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be."""
@@ -113,13 +121,10 @@ class Fold:
     test: Indices
 
 
-def default_split(clips: Clips) -> str:
-    """Return the most honest split that the data set allows: fixed, official folds, groups, else clips."""
-    if clips.splits is not None:
-        return "fixed"
-    if clips.folds is not None:
-        return "official"
-    return "groups" if clips.groups is not None else "clips"
+def default_split(clips: Clips, among: Sequence[str] = ("fixed", "official", "groups", "clips")) -> str:
+    """Return the most honest split that the data set allows: the first `among` those that need no more than it has."""
+    known = {"fixed": clips.splits, "official": clips.folds, "groups": clips.groups, "clips": clips.labels}
+    return next(split for split in among if known[split] is not None)
 
 
 def make_folds(clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
@@ -153,12 +158,14 @@ def make_folds(clips: Clips, split: str, settings: SplitSettings) -> list[Fold]:
     made = []
     for repeat in range(settings.repeats):
         generator = np.random.default_rng([settings.seed, repeat])
-        for number, (name, train, test) in enumerate(_parts(clips, split, settings, together, generator)):
+        parts = list(_parts(clips, split, settings, together, generator))
+        for number, (name, _, test) in enumerate(parts):
             # One generator for each purpose: how many clips are trained on changes neither validation nor test sets.
             aside, drawing, balancing = np.random.default_rng([settings.seed, repeat, number]).spawn(3)
-            train, validation = _set_validation_aside(clips, train, together, settings, aside)
-            if split == "fixed" and clips.splits is not None:
-                validation = np.union1d(validation, np.flatnonzero(clips.splits == "validation"))
+            if settings.validation_fold and split != "fixed":
+                train, validation = _neighbour_aside(parts, number, settings)
+            else:
+                train, validation = _some_aside(clips, split, parts[number][1], together, settings, aside)
             train = _draw_training(clips, train, settings, drawing)
             if settings.balanced_test:
                 test = _balance(clips, test, balancing)
@@ -243,26 +250,56 @@ def _stratified(
         yield from StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, together)
 
 
-def _set_validation_aside(
-    clips: Clips, train: Indices, together: NDArray[np.intp], settings: SplitSettings, generator: np.random.Generator
+def _neighbour_aside(
+    parts: Sequence[tuple[str, Indices, Indices]], number: int, settings: SplitSettings
 ) -> tuple[Indices, Indices]:
-    """Set whole folds of the training clips aside: that part of them which comes closest to the validation fraction."""
+    """Set aside what another fold is tested on."""
+    if len(parts) < 3:
+        raise SettingsError(
+            f"one fold is tested on and one set aside for validation, so that {len(parts)} folds leave none to train "
+            "on. It takes at least 3."
+        )
+    _, train, _ = parts[number]
+    _, _, validation = parts[(number + settings.validation_fold) % len(parts)]
+    return np.setdiff1d(train, validation), validation
+
+
+def _some_aside(
+    clips: Clips,
+    split: str,
+    train: Indices,
+    together: NDArray[np.intp],
+    settings: SplitSettings,
+    generator: np.random.Generator,
+) -> tuple[Indices, Indices]:
+    """Set a share of the training clips aside, beside those that a fixed split names for validation."""
+    named = np.flatnonzero(clips.splits == "validation") if split == "fixed" and clips.splits is not None else train[:0]
     share = settings.validation_fraction * len(clips.labels) / max(len(train), 1)
-    if share == 0 or not len(train):
-        return train, train[:0]
+    if settings.validation_fold:
+        share = 0.0 if len(named) else VALIDATION_OF_FIXED
     if share > 0.5:
         raise SettingsError(
             f"a validation fraction of {settings.validation_fraction:g} would take more than half of the "
             f"{len(train)} training clips. Use a smaller one."
         )
+    train, validation = _set_validation_aside(clips, train, together, share, generator)
+    return train, np.union1d(validation, named)
+
+
+def _set_validation_aside(
+    clips: Clips, train: Indices, together: NDArray[np.intp], share: float, generator: np.random.Generator
+) -> tuple[Indices, Indices]:
+    """Set whole folds of the training clips aside: that part of them which comes closest to a share."""
+    if share == 0 or not len(train):
+        return train, train[:0]
     labels, units = clips.labels[train], together[train]
     fewest = min(len(set(units[labels == label].tolist())) for label in set(labels.tolist()))
     # As many parts as the smallest class can fill; more than ten only if one part would be too much.
     part = Fraction(share).limit_denominator(max(2, min(fewest, max(10, round(1 / share)))))
     if not part:
         raise SettingsError(
-            f"a validation fraction of {settings.validation_fraction:g} would not give every class a clip or group to "
-            "validate on. Use a larger one, or add recordings of the smallest class."
+            f"{100 * share:.3g} % of the {len(train)} training clips would not give every class a clip or group to "
+            "validate on. Use a larger validation fraction, or add recordings of the smallest class."
         )
     folds = [aside for _, aside in _stratified(labels, units, part.denominator, generator)]
     aside = np.sort(np.concatenate(folds[: part.numerator]))

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from earmark.classifiers import list_classifiers
+from earmark.classifiers import SCALINGS, classifier_settings
+from earmark.classifiers.baselines import baseline_features, find_baseline
+from earmark.evaluation.combination import COMBINATIONS
 from earmark.evaluation.fusion import FUSIONS
 from earmark.evaluation.metrics import INTERVAL
 from earmark.evaluation.solvers import SOLVERS
-from earmark.evaluation.splits import SPLITS, SplitSettings
+from earmark.evaluation.splits import SPLITS, VALIDATION_OF_FIXED
 from earmark.evaluation.system import LIKELIHOODS
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from earmark.embeddings import EmbeddingModel
     from earmark.evaluation.comparison import FoldSet
     from earmark.evaluation.leaks import LeakCheck
+    from earmark.evaluation.plan import Plan
 
 __all__ = ["describe_dataset", "describe_protocol", "versions"]
 
@@ -30,39 +33,64 @@ _PACKAGES = ("earmark", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "
 
 
 def describe_protocol(
+    plan: Plan,
     *,
     models: Sequence[EmbeddingModel],
-    classifiers: Sequence[str],
-    fusions: Sequence[str],
+    baselines: Sequence[str] = (),
+    epochs: int | None = None,
+    combinations: Sequence[str],
     fold_sets: Sequence[FoldSet],
-    train_fractions: Sequence[float | None],
-    settings: SplitSettings,
     likelihoods: str,
     solver: str,
     leak_checks: Sequence[LeakCheck],
 ) -> dict[str, Any]:
     """Write the protocol of a comparison down.
 
+    Parameters
+    ----------
+    plan : Plan
+        What was done.
+    models : sequence of EmbeddingModel
+        What was compared.
+    baselines : sequence of str
+        Networks trained from scratch beside them.
+    epochs : int, optional
+        For how many epochs at most, if not for as many as their cards say.
+    combinations : sequence of str
+        How embeddings were combined; some of `COMBINATIONS`.
+    fold_sets : sequence of FoldSet
+        On which folds.
+    likelihoods, solver : str
+        Some of `LIKELIHOODS` and `SOLVERS`.
+    leak_checks : sequence of LeakCheck
+        One for each split.
+
     Returns
     -------
     dict
         Ready for JSON.
     """
-    cards = {card.name: card for card in list_classifiers()}
+    protocol, settings = plan.protocol, plan.settings
     splits = list(dict.fromkeys(fold_set.split for fold_set in fold_sets))
     return {
-        "name": "earmark",
+        "name": protocol.name,
+        "version": protocol.version,
+        "title": protocol.title,
+        "source": protocol.source,
+        "simplified": protocol.simplified,
         "splits": {split: SPLITS[split] for split in splits},
         "folds": "as given" if set(splits) <= {"official", "fixed"} else settings.folds,
         "repeats": settings.repeats,
-        "train_fractions": ["all that is left" if share is None else share for share in train_fractions],
-        "validation_fraction": settings.validation_fraction,
+        "train_fractions": ["all that is left" if share is None else share for share in plan.train_fractions],
+        "validation": _describe_validation(plan),
         "balanced_test": settings.balanced_test,
-        "scaling": "each embedding value to [0, 1] by minimum and maximum of the training rows",
-        "fusions": {fusion: FUSIONS[fusion] for fusion in fusions},
+        "scaling": f"{protocol.scaling}: {SCALINGS[protocol.scaling]}",
+        "fusions": {fusion: FUSIONS[fusion] for fusion in plan.fusions},
+        "combinations": {name: COMBINATIONS[name] for name in combinations},
         "likelihoods": f"{likelihoods}: {LIKELIHOODS[likelihoods]}",
         "solver": f"{solver}: {SOLVERS[solver]}",
-        "classifiers": {name: dict(cards[name].settings) for name in classifiers},
+        "classifiers": {} if baselines and not models else _describe_classifiers(plan),
+        "baselines": {name: _describe_baseline(name, epochs) for name in baselines},
         "metrics": "file-wise accuracy, balanced accuracy, macro F1; mean and deviation over folds and repeats",
         "interval": INTERVAL,
         "seed": settings.seed,
@@ -104,6 +132,37 @@ def describe_dataset(dataset: Dataset, sha256: Sequence[str], seconds: float) ->
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose numbers enter a result."""
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
+
+
+def _describe_validation(plan: Plan) -> str:
+    settings = plan.settings
+    if not settings.validation_fold:
+        return f"{settings.validation_fraction:g} of all clips"
+    return (
+        f"the fold {abs(settings.validation_fold)} {'after' if settings.validation_fold > 0 else 'before'} the tested "
+        f"one; of a fixed training set without validation clips {VALIDATION_OF_FIXED:g}"
+    )
+
+
+def _describe_classifier(candidates: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of a classifier, or of all among which validation clips choose."""
+    if len(candidates) == 1:
+        return classifier_settings(candidates[0])
+    return {
+        "chosen": "by accuracy on the validation clips of each fold; of equals the first",
+        "candidates": {name: classifier_settings(name) for name in candidates},
+    }
+
+
+def _describe_classifiers(plan: Plan) -> dict[str, Any]:
+    return {name: _describe_classifier(candidates) for name, candidates in plan.classifiers.items()}
+
+
+def _describe_baseline(name: str, epochs: int | None) -> dict[str, Any]:
+    """Write down what decides the numbers of a network trained from scratch."""
+    settings = find_baseline(name).settings
+    key = baseline_features(name).fingerprint.key
+    return settings | {"epochs": epochs or settings["epochs"], "features": key}
 
 
 def _describe_embedding(model: EmbeddingModel) -> dict[str, Any]:
