@@ -97,14 +97,11 @@ class Comparison:
 
         folder = Path(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, file in _TABLES.items():
-                _write_table(getattr(self, name), folder / file, self.protocol)
+            self.save_tables(folder)
             summary, pairs = self.table(), self.pairs()
             facts = self.protocol["dataset"]
             synthetic = [facts["name"]] if facts["synthetic"] else []
             texts = {
-                "protocol.json": json.dumps(self.protocol, indent=2, ensure_ascii=False) + "\n",
                 "table.md": to_markdown(summary, synthetic=synthetic),
                 "table.tex": to_latex(summary, synthetic=synthetic),
                 "comparisons.csv": pairs.to_csv(index=False),
@@ -119,6 +116,19 @@ class Comparison:
                 "folder; the embeddings are kept, so a second run is quicker."
             ) from error
         return folder / "report.html"
+
+    def save_tables(self, folder: Path) -> None:
+        """Write results, predictions and protocol into a folder: what `load` reads, and all else is made of.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, file in _TABLES.items():
+            _write_table(getattr(self, name), folder / file, self.protocol)
+        _write_text(json.dumps(self.protocol, indent=2, ensure_ascii=False) + "\n", folder / "protocol.json")
 
     @classmethod
     def load(cls, folder: str | Path) -> Comparison:

@@ -14,6 +14,7 @@ from earmark.cli.demo import demo
 from earmark.cli.embed import embed
 from earmark.cli.embeddings import embeddings
 from earmark.cli.predict import predict
+from earmark.cli.reproduce import reproduce
 from earmark.cli.train import train
 from earmark.cli.weights import weights
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compare, check, train, predict, embed, demo):
+for command in (compare, check, train, predict, embed, reproduce, demo):
     app.command()(command)
 app.add_typer(embeddings, name="embeddings")
 app.add_typer(weights, name="weights")

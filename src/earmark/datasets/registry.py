@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from earmark.audio import check_name
@@ -28,6 +29,7 @@ from earmark.datasets.dataset import Dataset, DatasetCard
 from earmark.datasets.folder import read_folder
 from earmark.datasets.named import NamedDataset
 from earmark.datasets.pucks import PUCKS_CARD, write_pucks
+from earmark.datasets.standin import STANDIN_TASKS, write_standin
 from earmark.datasets.table import TABLE_SUFFIXES, read_table
 from earmark.errors import AudioError, DatasetError, MissingDatasetError
 from earmark.progress import SILENT, Progress
@@ -60,7 +62,10 @@ _RECORDED: dict[str, NamedDataset] = {
 }
 
 #: Data sets made by code: card, and what writes the clips and then the table NAME.csv into a folder.
-_MADE: dict[str, tuple[DatasetCard, Callable[[Path], Path]]] = {PUCKS_CARD.name: (PUCKS_CARD, write_pucks)}
+_MADE: dict[str, tuple[DatasetCard, Callable[[Path], Path]]] = {
+    PUCKS_CARD.name: (PUCKS_CARD, write_pucks),
+    **{name: (card, partial(write_standin, name)) for name, card in STANDIN_TASKS.items()},
+}
 
 
 def list_datasets() -> list[str]:

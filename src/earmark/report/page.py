@@ -155,30 +155,66 @@ def render_page(
     synthetic = synthetic_datasets(scores, protocol)
     findings = _findings(scores, predictions)
     shelf = PlayerShelf(audio)
-    page: str = _template().render(
-        protocol={**dict.fromkeys((*_SHOWN_ELSEWHERE, "seed")), **protocol},
-        data=[filled(described) for described in _listed(protocol.get("dataset"))],
-        embeddings=[filled(described) for described in _listed(protocol.get("embeddings"))],
-        systems=len({score.system for score in scores}),
-        settings={key: value for key, value in protocol.items() if key not in _SHOWN_ELSEWHERE},
-        title=", ".join(dict.fromkeys(score.dataset for score in scores)),
-        badges=_badges(scores, protocol, synthetic=synthetic),
-        findings=findings,
-        notes=comparison_notes,
-        tables=_tables(summary, synthetic=synthetic),
-        figures=_figures(results, summary, synthetic=synthetic),
-        contrasts=_contrasts(scores),
-        standings=[
-            (standing.sentence, pair_text(standing, synthetic=synthetic))
-            for standing in find_standings(results, predictions, summary)
-        ],
-        ranks=rank_sections(scores),
-        curves=curve_sections(results, predictions, synthetic=synthetic),
-        details=_details(findings, scores, predictions, shelf, synthetic=synthetic),
-        shelf=shelf,
-        most_players=MOST_PLAYERS,
+    page: str = (
+        environment("earmark.report")
+        .get_template("report.html.j2")
+        .render(
+            protocol={**dict.fromkeys((*_SHOWN_ELSEWHERE, "seed")), **protocol},
+            data=[filled(described) for described in _listed(protocol.get("dataset"))],
+            embeddings=[filled(described) for described in _listed(protocol.get("embeddings"))],
+            systems=len({score.system for score in scores}),
+            settings={key: value for key, value in protocol.items() if key not in _SHOWN_ELSEWHERE},
+            title=", ".join(dict.fromkeys(score.dataset for score in scores)),
+            badges=_badges(scores, protocol, synthetic=synthetic),
+            findings=findings,
+            notes=comparison_notes,
+            tables=_tables(summary, synthetic=synthetic),
+            figures=_figures(results, summary, synthetic=synthetic),
+            contrasts=_contrasts(scores),
+            standings=[
+                (standing.sentence, pair_text(standing, synthetic=synthetic))
+                for standing in find_standings(results, predictions, summary)
+            ],
+            ranks=rank_sections(scores),
+            curves=curve_sections(results, predictions, synthetic=synthetic),
+            details=_details(findings, scores, predictions, shelf, synthetic=synthetic),
+            shelf=shelf,
+            most_players=MOST_PLAYERS,
+        )
     )
     return page
+
+
+def environment(*packages: str) -> Any:
+    """Return the templates of some packages, with the filters that pages use.
+
+    Parameters
+    ----------
+    *packages : str
+        Names; each has a folder ``templates``.
+
+    Returns
+    -------
+    jinja2.Environment
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=percent, interval=interval_text, likelihood=_likelihood, readable=readable, worded=worded,
+        sentence=_sentence, breakable=breakable,
+    )  # fmt: skip
+    environment.tests["mapping_like"] = lambda value: isinstance(value, Mapping)
+    environment.globals["names"] = NAMES
+    environment.tests["simple"] = lambda value: isinstance(value, (str, int, float))
+    environment.tests["list_like"] = lambda value: isinstance(value, (list, tuple, set, frozenset))
+    return environment
 
 
 def _listed(described: Any) -> Sequence[Any]:
@@ -195,27 +231,6 @@ def _sentence(text: str) -> Markup:
 
 def _likelihood(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("earmark.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=percent, interval=interval_text, likelihood=_likelihood, readable=readable, worded=worded,
-        sentence=_sentence, breakable=breakable,
-    )  # fmt: skip
-    environment.tests["mapping_like"] = lambda value: isinstance(value, Mapping)
-    environment.globals["names"] = NAMES
-    environment.tests["simple"] = lambda value: isinstance(value, (str, int, float))
-    environment.tests["list_like"] = lambda value: isinstance(value, (list, tuple, set, frozenset))
-    return environment.get_template("report.html.j2")
 
 
 def _badges(scores: Sequence[Score], protocol: Mapping[str, Any], *, synthetic: Collection[str]) -> list[str]:
