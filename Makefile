@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench reproduce-standin clean
 
 help:  ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,9 @@ bench: .venv/installed  ## Measure what the documentation claims, and render doc
 	$(BIN)/python benchmarks/dense_nets.py
 	$(BIN)/python benchmarks/main_job.py  # needs ESC-10 and CWRU, see the script
 	$(BIN)/python benchmarks/render.py
+
+reproduce-standin: .venv/installed  ## Run the design of the paper on synthetic tasks, all three experiments
+	$(BIN)/earmark reproduce eusipco2020 --standin -o standin
 
 clean:  ## Remove the environment and what tests left
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
