@@ -123,8 +123,8 @@ def clip_stems(class_index: int, clip_index: int, seconds: float, snr_db: float,
         The sum of both parts stays within [-1, 1].
     """
     samples = round(seconds * SAMPLE_RATE)
-    generator = _generator(seed, class_index, 0, clip_index)
-    puck = _generator(seed, class_index, 1, clip_index % PUCKS_PER_CLASS)
+    generator = generator_of(seed, class_index, 0, clip_index)
+    puck = generator_of(seed, class_index, 1, clip_index % PUCKS_PER_CLASS)
     noise = _machine_noise(samples, puck, generator)
     onsets = _onsets(seconds, int(generator.integers(2, 6)), generator)
     hits = np.zeros(samples)
@@ -195,7 +195,7 @@ def write_pucks(
             for clip_index in range(clips_per_class):
                 stems = clip_stems(class_index, clip_index, seconds, snr_db, seed)
                 path = f"audio/{label}-{clip_index:03d}.wav"
-                _write_wave(folder / path, stems.hits + stems.noise)
+                write_wave(folder / path, stems.hits + stems.noise)
                 group = f"{label}-{clip_index % PUCKS_PER_CLASS + 1}"
                 rows.append((path, label, group, 0 if label == BACKGROUND else len(stems.hit_seconds), snr_db))
         _write_table(table, rows)
@@ -206,7 +206,8 @@ def write_pucks(
     return table
 
 
-def _generator(seed: int, *key: int) -> np.random.Generator:
+def generator_of(seed: int, *key: int) -> np.random.Generator:
+    """Return the generator of one part of a data set: whatever else is drawn, it gives the same numbers."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
@@ -260,7 +261,8 @@ def _machine_noise(samples: int, machine: np.random.Generator, generator: np.ran
     return np.asarray(hum + swell * pink)
 
 
-def _write_wave(path: Path, samples: NDArray[np.float64]) -> None:
+def write_wave(path: Path, samples: NDArray[np.float64]) -> None:
+    """Write a clip as 16 bit WAV at 22.05 kHz, which appears whole or not at all."""
     import soundfile
 
     # By way of memory: when libsndfile writes to a full disk itself, the reason is lost.

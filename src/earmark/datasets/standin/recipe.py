@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from earmark.datasets.dataset import DatasetCard
-from earmark.datasets.pucks import _generator
+from earmark.datasets.pucks import generator_of
 from earmark.datasets.standin.synthesis import Curve
 
 __all__ = ["Clip", "Part", "Recipe", "Sound", "standin_card"]
@@ -81,11 +81,11 @@ class Clip:
 
     def own(self) -> np.random.Generator:
         """Return the generator of this clip alone; it does not depend on how many clips there are."""
-        return _generator(*self.key, 0, self.number)
+        return generator_of(*self.key, 0, self.number)
 
     def shared(self, among: int) -> np.random.Generator:
         """Return the generator of the player or object of the clip: each part has `among` of them, taken in turn."""
-        return _generator(*self.key, 1, self.number % among)
+        return generator_of(*self.key, 1, self.number % among)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from earmark.datasets.dataset import DatasetCard
-from earmark.datasets.pucks import _write_wave
+from earmark.datasets.pucks import write_wave
 from earmark.datasets.standin.engines import ELECTRIC_ENGINE
 from earmark.datasets.standin.ensembles import ENSEMBLE_SIZE
 from earmark.datasets.standin.instruments import INSTRUMENT_FAMILY
@@ -98,7 +98,7 @@ def _write_clips(recipe: Recipe, folder: Path, scale: float, seed: int) -> list[
         for number in range(part.count(scale)):
             sound = recipe.make(Clip(part, number, seconds, (seed, task, part_number)))
             path = f"audio/{part.name}-{number:03d}.wav"
-            _write_wave(folder / path, sound.samples)
+            write_wave(folder / path, sound.samples)
             split = {"split": part.split} if part.split else {}
             rows.append({"path": path, "label": part.label, **split, **sound.columns, "synthetic": "true"})
     return rows
