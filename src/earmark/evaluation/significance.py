@@ -219,9 +219,9 @@ def compare_pairs(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFr
 def _pairs(key: tuple[Any, ...], results: pd.DataFrame, predictions: pd.DataFrame | None) -> list[dict[str, Any]]:
     accuracies = _wide(results, ["repeat", "fold"], results["accuracy"], key)
     ratio = _test_to_train(results) if results["fold"].nunique() > 1 else None
-    rows = []
+    rows, columns = [], dict(zip(accuracies.columns, accuracies.to_numpy().T, strict=True))
     for (a, b), clips in zip(_every_two(accuracies), _clip_tests(predictions, accuracies, key), strict=True):
-        differences = (accuracies[a] - accuracies[b]).to_numpy()
+        differences = columns[a] - columns[b]
         # Repeats on one test set vary by the training alone: nothing to say about other clips.
         test = nadeau_bengio(differences[:1] if ratio is None else differences, ratio or 0.0)
         mean = float(differences.mean()) if np.abs(differences.mean()) >= _EQUAL else 0.0
@@ -249,9 +249,10 @@ def _clip_tests(
     cluster = "group" if "group" in predictions else "path"
     index = ["repeat", "fold", "path"] + (["group"] if cluster == "group" else [])
     decisions = _wide(predictions, index, right, key)
-    clusters = decisions.index.get_level_values(cluster)
+    _, clusters = np.unique(decisions.index.get_level_values(cluster).to_numpy(str), return_inverse=True)
+    columns = dict(zip(decisions.columns, decisions.to_numpy().T, strict=True))
     for a, b in _every_two(accuracies):
-        ours, theirs = decisions[a].to_numpy(), decisions[b].to_numpy()
+        ours, theirs = columns[a], columns[b]
         yield {
             "p_mcnemar": mcnemar(ours, theirs, clusters),
             "only_a_right": int((ours > theirs).sum()),
