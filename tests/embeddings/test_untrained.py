@@ -43,3 +43,12 @@ def test_trained_and_random_weights_never_share_a_place_in_the_store():
 def test_a_model_that_brings_its_own_weights_is_refused():
     with pytest.raises(SettingsError, match="brings its own weights"):
         load_untrained("hear:earmark.hear")
+
+
+def test_two_networks_of_one_shape_have_different_weights():
+    from earmark.embeddings.untrained import random_tensors
+
+    music, environment = (random_tensors(f"openl3-mel256-{content}") for content in ("music", "env"))
+    assert music.keys() == environment.keys()
+    name = next(name for name, tensor in music.items() if tensor.ndim > 1)
+    assert not np.allclose(music[name], environment[name])

@@ -6,6 +6,7 @@ table.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ def random_tensors(weights_id: str, seed: int = 0) -> dict[str, NDArray[np.float
     """
     from earmark.weights import find_recipe
 
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng([seed, zlib.crc32(weights_id.encode())])  # each network has its own
 
     def drawn(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         low, high = (0.5, 1.5) if name.endswith(("running_var", ".weight")) else (-0.1, 0.1)

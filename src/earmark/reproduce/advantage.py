@@ -115,17 +115,17 @@ def _points(value: float) -> str:
 
 def advantage_sentences(results: StudyResults, found: list[Advantage]) -> list[str]:
     """Say of the fewest labels and of the most whether pre-training wins, as far as intervals tell."""
-    if not found:
-        return []
+    trained = {unit.label for unit in results.units if not unit.untrained}
+    found = [each for each in found if each.embedding in trained]
     fractions = sorted({each.train_fraction for each in found})
     sentences = []
-    for fraction in dict.fromkeys((fractions[0], fractions[-1])):
+    for fraction in dict.fromkeys(fractions[:1] + fractions[-1:]):
         told = [each for each in found if each.train_fraction == fraction and not math.isnan(each.low)]
         if told:
             counts = {verdict: sum(each.verdict == verdict for each in told) for verdict in ("ahead", "behind")}
             sentences.append(
-                f"With {100 * fraction:g} % of the clips to train on, embeddings with the linear SVM are ahead of the "
-                f"network trained from scratch in {counts['ahead']} of {len(told)} comparisons, behind in "
+                f"With {100 * fraction:g} % of the clips to train on, pre-trained embeddings with the linear SVM are "
+                f"ahead of the network trained from scratch in {counts['ahead']} of {len(told)} comparisons, behind in "
                 f"{counts['behind']}, and not told apart in the others (95 % intervals)."
             )
     if results.study.synthetic and sentences:

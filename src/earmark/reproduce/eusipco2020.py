@@ -110,8 +110,9 @@ def _fusions(tasks: Sequence[Task], embeddings: Mapping[str, bool]) -> Iterator[
 
 def _amounts(tasks: Sequence[Task], lead: str) -> Iterator[Unit]:
     for task in tasks:
-        for embedding, classifier in ((lead, "svm"), (FROM_SCRATCH, BASELINES[task.name])):
-            yield Unit(task.name, embedding, classifier, train_fractions=(0.8, 0.1), experiments=(3,))
+        # The paper has 80 % and 10 %; two more cost a linear SVM nothing, and make a learning curve.
+        yield Unit(task.name, lead, "svm", train_fractions=(0.8, 0.4, 0.2, 0.1), experiments=(3,))
+        yield Unit(task.name, FROM_SCRATCH, BASELINES[task.name], train_fractions=(0.8, 0.1), experiments=(3,))
 
 
 def _standin(embedding: str) -> str:

@@ -27,11 +27,11 @@ def few_labels() -> Study:
     """Return the study."""
     units = tuple(
         Unit(task.name, embedding, classifier, fusions, TRAIN_FRACTIONS)
+        for task in TASKS
         for embedding, classifier, fusions in (
             *((each, classifier, ("late", "early")) for classifier in CLASSIFIERS for each in EMBEDDINGS),
             (FROM_SCRATCH, BASELINE, ("late",)),
         )
-        for task in TASKS
     )
     settings = Settings(folds=5, repeats=1)
     return Study("few-labels", VERSION, "How few labels suffice", TASKS, units, settings)

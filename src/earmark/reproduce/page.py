@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from earmark.evaluation import SYSTEM
 from earmark.report.curves import curve_sections
 from earmark.report.figures import confusion_figure
 from earmark.report.page import environment
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["study_page"]
+
+#: A learning curve is fitted to so many train fractions at least.
+FEWEST_FRACTIONS = 3
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,11 @@ def _described(results: StudyResults) -> str:
 
 def _curves(results: StudyResults) -> Iterator[Section]:
     """Say what more labels would bring, of the systems that were trained on several shares of the clips."""
-    for each in curve_sections(results.results, results.predictions, synthetic=results.synthetic):
+    tables = []
+    for table in (results.results, results.predictions):
+        fractions = table.groupby([name for name in SYSTEM if name != "train_fraction"])["train_fraction"]
+        tables.append(table[fractions.transform("nunique") >= FEWEST_FRACTIONS])
+    for each in curve_sections(*tables, synthetic=results.synthetic) if len(tables[0]) else ():
         grids = (_grid(each.table),) if each.table else ()
         yield Section(f"What more labels would bring: {each.title}", each.sentences, grids, (each.figure,))
 
