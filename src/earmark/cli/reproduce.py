@@ -45,7 +45,8 @@ def reproduce(
     """Run a study, and set its numbers beside the published ones; stopped, it goes on where it was."""
     from earmark.reproduce import make_study, render_study, run_study
     from earmark.reproduce.grid import to_rich
-    from earmark.reproduce.table2 import system_grid, table2_grid
+    from earmark.reproduce.systems import system_grid
+    from earmark.reproduce.table2 import table2_grid
 
     if scale != 1.0 and not standin:
         raise SettingsError(f"--scale {scale:g} sizes the synthetic tasks: give --standin too, or leave it out.")

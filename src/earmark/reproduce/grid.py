@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from earmark.report.tables import escape_latex, escape_markdown
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Grid", "to_latex", "to_markdown", "to_rich", "to_text"]
+__all__ = ["Cell", "Grid", "percent", "to_latex", "to_markdown", "to_rich", "to_text"]
 
 Cell = tuple[str, ...]
 
@@ -35,6 +36,17 @@ class Grid:
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+
+
+def percent(share: float) -> str:
+    """Write a share in percent, with one decimal; ``–`` where it is not known.
+
+    Examples
+    --------
+    >>> percent(0.8454)
+    '84.5'
+    """
+    return "–" if math.isnan(share) else f"{100 * share:.1f}"
 
 
 def to_rich(grid: Grid) -> Table:

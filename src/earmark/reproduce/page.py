@@ -20,7 +20,8 @@ from earmark.reproduce.charts import chart_figure, drawable
 from earmark.reproduce.gathering import StudyResults
 from earmark.reproduce.grid import Grid
 from earmark.reproduce.study import FROM_SCRATCH
-from earmark.reproduce.table2 import system_grid, table2_grid
+from earmark.reproduce.systems import fraction_grids, system_grid
+from earmark.reproduce.table2 import table2_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,8 @@ def _sections(results: StudyResults, pairs: pd.DataFrame, ahead: list[Any]) -> I
     yield from _curves(results)
     yield _differences(results, pairs)
     yield from _ranks(results)
-    yield Section("All systems", grids=(system_grid(results, "Every fusion and train fraction"),))
+    grids = [] if results.study.charts else fraction_grids(results)
+    yield Section("All systems", grids=tuple(grids) or (system_grid(results, "Every fusion and train fraction"),))
     yield _confusions(results, synthetic)
     if results.missing:
         reasons: dict[str, list[str]] = {}

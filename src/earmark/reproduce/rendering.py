@@ -4,6 +4,7 @@
 
     table2.{txt,md,tex,csv}   Table II
     systems.{md,csv}          every system, fusion and train fraction
+    fractions.md              each task by train fraction, and the lead of pre-training
     comparisons.csv           every pair of systems, with tests
     NAME.{pdf,png,svg}        figures
     results.parquet, predictions.parquet
@@ -21,11 +22,13 @@ from earmark.errors import EarmarkError
 from earmark.evaluation import compare_pairs
 from earmark.files import advice, replacing
 from earmark.report.svg import to_svg
+from earmark.reproduce.advantage import advantage_grid, advantages
 from earmark.reproduce.charts import chart_figure, drawable
 from earmark.reproduce.gathering import StudyResults
 from earmark.reproduce.grid import to_latex, to_markdown, to_text
 from earmark.reproduce.page import study_page
-from earmark.reproduce.table2 import system_grid, table2_frame, table2_grid
+from earmark.reproduce.systems import fraction_grids, system_grid
+from earmark.reproduce.table2 import table2_frame, table2_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +68,9 @@ def render_study(results: StudyResults, folder: str | Path, command: str = "") -
         "table2.tex": to_latex(table2),
         "table2.csv": table2_frame(results).to_csv(index=False),
         "systems.md": to_markdown(systems),
+        "fractions.md": "\n".join(
+            map(to_markdown, [advantage_grid(results, advantages(pairs)), *fraction_grids(results)])
+        ),
         "systems.csv": results.summary.assign(synthetic=results.study.synthetic).to_csv(index=False),
         "comparisons.csv": pairs.assign(synthetic=results.study.synthetic).to_csv(index=False),
         "report.html": study_page(results, pairs, command),

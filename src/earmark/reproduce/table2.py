@@ -7,19 +7,19 @@ or why there is nothing. Numbers of stand-in tasks never stand beside published 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from earmark.reproduce.gathering import StudyResults
-from earmark.reproduce.grid import Cell, Grid
+from earmark.reproduce.grid import Cell, Grid, percent
 from earmark.reproduce.published import AVERAGE, published
 from earmark.reproduce.study import FROM_SCRATCH, Unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Entry", "system_grid", "table2_entries", "table2_frame", "table2_grid"]
+__all__ = ["Entry", "table2_entries", "table2_frame", "table2_grid"]
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -58,12 +58,12 @@ class Entry:
 def table2_entries(results: StudyResults) -> list[list[Entry]]:
     """Collect the cells: one list a system, in the order of the study, networks trained from scratch first."""
     units = [unit for unit in results.units if 1 in unit.experiments]
-    systems = list(dict.fromkeys(map(_system, units)))
+    systems = list(dict.fromkeys(map(system_of, units)))
     systems.sort(key=lambda system: system != FROM_SCRATCH)
-    return [_row(results, system, [unit for unit in units if _system(unit) == system]) for system in systems]
+    return [_row(results, system, [unit for unit in units if system_of(unit) == system]) for system in systems]
 
 
-def _system(unit: Unit) -> str:
+def system_of(unit: Unit) -> str:
     return FROM_SCRATCH if unit.embedding == FROM_SCRATCH else f"{unit.label} + {unit.classifier}"
 
 
@@ -120,25 +120,21 @@ def table2_grid(results: StudyResults, *, brief: bool = False) -> Grid:
 def _cell(entry: Entry, tasks: int, *, brief: bool) -> Cell:
     if entry.state != "measured":
         state = {"missing data": "no data", "missing weights": "no weights"}.get(entry.state, "–")
-        return (state, "", f"paper {_percent(entry.published)}") if _known(entry) and not brief else (state,)
-    lines = [_percent(entry.accuracy)]
+        return (state, "", f"paper {percent(entry.published)}") if _known(entry) and not brief else (state,)
+    lines = [percent(entry.accuracy)]
     if entry.task == AVERAGE:
         lines += [f"of {entry.tasks} tasks"] * (entry.tasks < tasks)
     elif not brief:
-        lines[0] += f" ± {_percent(entry.deviation)}"
-        lines.append(f"[{_percent(entry.low)}, {_percent(entry.high)}]")
+        lines[0] += f" ± {percent(entry.deviation)}"
+        lines.append(f"[{percent(entry.low)}, {percent(entry.high)}]")
     if _known(entry):
         difference = _signed(100 * (entry.accuracy - entry.published))
-        lines.append(f"({difference})" if brief else f"paper {_percent(entry.published)} ({difference})")
+        lines.append(f"({difference})" if brief else f"paper {percent(entry.published)} ({difference})")
     return tuple(lines)
 
 
 def _known(entry: Entry) -> bool:
     return not math.isnan(entry.published)
-
-
-def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.1f}"
 
 
 def _signed(points: float) -> str:
@@ -171,35 +167,3 @@ def table2_frame(results: StudyResults) -> pd.DataFrame:
     frame = pd.DataFrame([vars(entry) for entry in entries])
     frame["difference"] = frame["accuracy"] - frame["published"]
     return frame.assign(synthetic=results.study.synthetic)
-
-
-def system_grid(results: StudyResults, title: str) -> Grid:
-    """Lay out every system with every fusion and train fraction, one row each, tasks as columns.
-
-    Parameters
-    ----------
-    results : StudyResults
-    title : str
-        Of the table.
-    """
-    tasks = [task.name for task in results.study.tasks if any(unit.task == task.name for unit in results.units)]
-    rows: dict[tuple[str, str, float], dict[str, Mapping[str, Any]]] = {}
-    for unit in results.units:
-        for fusion in unit.fusions:
-            for fraction in unit.train_fractions:
-                if (row := results.score(unit, fusion, fraction)) is not None:
-                    rows.setdefault((_system(unit), fusion, fraction), {})[unit.task] = row
-    laid = [
-        ((system,), (fusion,), (f"{fraction:g}",), *(_score(found.get(task)) for task in tasks))
-        for (system, fusion, fraction), found in rows.items()
-    ]
-    synthetic = " (synthetic)" if results.study.synthetic else ""
-    headers = ("", "Fusion", "Train fraction", *tasks)
-    return Grid(title + synthetic, headers, tuple(laid), ("Accuracy in %, mean ± deviation, and its 95 % interval.",))
-
-
-def _score(row: Mapping[str, Any] | None) -> Cell:
-    if row is None:
-        return ("–",)
-    mean, std, low, high = (_percent(row[f"accuracy_{name}"]) for name in ("mean", "std", "low", "high"))
-    return (f"{mean} ± {std}", f"[{low}, {high}]")
