@@ -50,9 +50,8 @@ def fraction_grids(results: StudyResults) -> list[Grid]:
                 for (system, fusion), found in rows.items()
             ]
             headers = ("", "Fusion", *(f"{100 * fraction:g} %" for fraction in fractions))
-            grids.append(
-                Grid(f"{task.name}{_kind(results)}: share of the clips to train on", headers, tuple(laid), (_NOTE,))
-            )
+            title = f"{task.name}{_kind(results)}: share of the clips to train on"
+            grids.append(Grid(title, headers, tuple(laid), (_NOTE,)))
     return grids
 
 
