@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import earmark
+from earmark.embeddings.untrained import load_untrained
 from earmark.errors import ClipsLeftOut, DatasetError, EarmarkError, SettingsError
 
 pytestmark = pytest.mark.usefixtures("yamnet_weights")
@@ -122,6 +123,9 @@ def test_train_fractions_and_platt_scaling(sounds, store):
         ({"classifiers": []}, "at least one classifier"),
         ({"embeddings": []}, "at least one embedding"),
         ({"embeddings": "yamnet"}, "a list of at least one embedding"),
+        ({"baselines": "net-engine"}, "a list of baselines"),
+        ({"baselines": ["net-engine"], "epochs": 0}, "epochs is 0"),
+        ({"epochs": 5}, "epochs=5 is for baselines"),
         ({"folds": 2.5}, "at least 2 folds"),
         ({"likelihoods": "certain"}, "'auto', 'sigmoid' or 'platt'"),
     ],
@@ -130,6 +134,12 @@ def test_settings_that_cannot_be_are_refused_before_any_work(sounds, tmp_path, o
     with pytest.raises(SettingsError, match=says):
         earmark.compare(sounds, store=tmp_path / "store", **options)
     assert not (tmp_path / "store").exists()
+
+
+def test_two_embeddings_of_one_name_are_refused(sounds, tmp_path):
+    both = [load_untrained("yamnet", seed) for seed in (0, 1)]
+    with pytest.raises(SettingsError, match=r"two different embeddings are called 'yamnet \(random weights\)'"):
+        earmark.compare(sounds, both, store=tmp_path / "store")
 
 
 def test_too_many_folds_are_refused_before_any_work(sounds, tmp_path):

@@ -94,3 +94,8 @@ def test_what_a_model_file_cannot_hold_is_said_before_training():
     check_savable("logistic:C=0.1")
     with pytest.raises(SettingsError, match="model file cannot hold a KernelSVM"):
         check_savable("svc")
+
+
+def test_a_setting_that_is_given_twice_is_refused():
+    with pytest.raises(SettingsError, match="gives 'c' twice"):
+        make_classifier("svm:C=1:C=2", seed=0)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from earmark.cli.main import app
 from earmark.datasets import dataset_card, list_datasets
+from excerpts import write_clip
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def test_the_list_has_every_data_set_in_full(monkeypatch, columns, tmp_path):
     write_instruments(tmp_path / "db-mtc")
     shown = run("list", "--data-root", tmp_path).stdout
     assert max(map(len, shown.splitlines())) <= int(columns)
-    rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
+    rows = {line.split()[0]: line for line in shown.splitlines() if line[1:2].strip()}  # wrapped ones begin with blanks
     assert set(list_datasets()) <= set(rows)
     assert re.search(r"T1 +185 +5 +not known +no ", rows["acmus-mir"])
     assert re.search(r"T2 +50 +5 +not known +yes ", rows["db-mtc"])
@@ -159,3 +160,13 @@ def test_help_stays_light():
     code = f"import sys, earmark.cli.data; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"
+
+
+def test_check_asks_for_ten_folds_where_the_paper_does_and_else_for_five(tmp_path):
+    labels = dataset_card("cwru").expected.class_names
+    rows = [(f"{label}{number}.wav", label, f"{label}-{number}") for label in labels for number in range(7)]
+    for seed, (name, *_) in enumerate(rows):
+        write_clip(tmp_path / name, seed)
+    lines = ["path,label,group", *map(",".join, rows)]
+    (tmp_path / "cwru.csv").write_text("\n".join(lines))
+    assert run("check", "cwru", "--path", tmp_path).exit_code == 0

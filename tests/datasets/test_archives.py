@@ -5,6 +5,7 @@ import io
 import stat
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -67,10 +68,10 @@ def content(tmp_path):
     )
 
 
-def zip_of(members):
+def zip_of(members, packed=zipfile.ZIP_DEFLATED):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for member, data in members.items():
+    with zipfile.ZipFile(buffer, "w", packed) as archive:
+        for member, data in dict(members).items() if isinstance(members, dict) else members:
             archive.writestr(member, data)
     return buffer.getvalue()
 
@@ -172,6 +173,43 @@ def test_links_and_devices_are_refused(fetch, kind, tmp_path):
     assert not (tmp_path / "root" / "esc50").exists()
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    "names", [["audio/a.wav", "audio/a.wav"], ["audio/a", "audio/a/b.wav"], ["audio/a.wav", "audio/./a.wav"]]
+)
+def test_files_that_cannot_lie_side_by_side_are_refused(fetch, names, tmp_path):
+    with pytest.raises(DatasetError, match="a name twice, or one that is a file and a folder"):
+        fetch(zip_of([(f"top/{name}", b"") for name in names]))
+    assert left_over(tmp_path / "root" / "esc50") == []
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_rare_ways_of_packing_are_refused(fetch, packed):
+    with pytest.raises(DatasetError, match="packed in a rare way"):
+        fetch(zip_of({"top/audio/a.wav": b""}, packed))
+
+
+def test_an_archive_laid_out_otherwise_says_what_it_holds(fetch, content):
+    with pytest.raises(DatasetError, match=r"has none of meta/, audio/; at its top it holds top\."):
+        fetch(content, top="other/")
+
+
+def test_of_two_that_get_a_data_set_at_once_both_have_it(server, cache, content, tmp_path, monkeypatch):
+    server.content = content
+    address, digest = f"http://127.0.0.1:{server.server_address[1]}/a.zip", hashlib.sha256(content).hexdigest()
+    archive, both = replace(esc50.ARCHIVE, url=address, digest=digest, top="top/"), threading.Barrier(2)
+
+    def bring(*arguments):
+        both.wait()  # neither begins before the other has found that nothing is there
+        fetch_archive(*arguments)
+
+    monkeypatch.setitem(registry._RECORDED, "esc50", replace(esc50.ENTRY, archive=archive))
+    monkeypatch.setattr(registry, "fetch_archive", lambda *arguments, progress: bring(*arguments))
+    with ThreadPoolExecutor(2) as pool:
+        folders = [pool.submit(get_dataset, "esc50", tmp_path / "sets") for _ in range(2)]
+        assert [each.result() for each in folders] == [tmp_path / "sets" / "esc50"] * 2
+
+
 def test_a_damaged_archive_is_refused_and_leaves_nothing(fetch, content, tmp_path):
     # A byte within the first member, whose checksum then differs.
     damaged = bytearray(content)
@@ -188,7 +226,7 @@ def test_no_archive_at_all_is_refused(fetch):
 
 
 def test_what_is_not_the_data_set_never_appears_under_its_name(fetch, content, tmp_path):
-    with pytest.raises(DatasetError, match=r"found no meta/esc50\.csv"):
+    with pytest.raises(DatasetError, match=r"a\.zip: what was unpacked is not the data set: found no meta/esc50\.csv"):
         fetch(content, wanted=("audio/",))
     assert not (tmp_path / "root" / "esc50").exists()
     assert left_over(tmp_path / "root" / "esc50") == []

@@ -183,12 +183,16 @@ def test_the_cards_of_the_tasks_have_the_counts_of_the_paper():
     assert {card.task for card in cards if card.expected.fixed_test_set} == {"T4", "T5", "T6"}
 
 
-def test_another_number_of_classes_is_told_where_their_names_are_not_known(tmp_path):
-    folder = write_excerpt("idmt-metal-balls", tmp_path)
+@pytest.mark.parametrize("name", ["idmt-metal-balls", "idmt-pucks"])
+def test_another_number_of_classes_is_refused_where_their_names_are_not_known(name, tmp_path):
+    folder = write_excerpt(name, tmp_path)
+    expected = dataset_card(name).expected.classes
     for part in ("train", "test"):
-        write_clip(folder / part / "fourth" / "0.wav", 100 + len(part))
-    notes = read_dataset("idmt-metal-balls", folder).notes
-    assert any(note.startswith("holds 4 classes; 3 were expected") for note in notes)
+        write_clip(folder / part / "another" / "0.wav", 100 + len(part))
+    with pytest.raises(
+        DatasetError, match=rf"holds {expected + 1} classes \(another, .*{name} has {expected} \(Table I"
+    ):
+        read_dataset(name, folder)
 
 
 @pytest.mark.parametrize(
@@ -332,3 +336,17 @@ def test_what_is_made_by_code_lies_below_the_data_root_like_any_other(tmp_path, 
 def test_unknown_names_are_answered_with_the_known_ones(ask):
     with pytest.raises(DatasetError, match=r"there is no data set of that name\. Did you mean 'esc10'\?.*pucks"):
         ask("esc11")
+
+
+@pytest.mark.parametrize("name", ["pucks", "standin-t1"])
+def test_what_is_made_is_not_mixed_with_files_of_the_user(name, tmp_path):
+    (tmp_path / name / "audio").mkdir(parents=True)
+    (tmp_path / name / "mine.txt").write_text("mine")
+    with pytest.raises(DatasetError, match=rf"holds mine\.txt, which is no part of {name}"):
+        load_dataset(name, tmp_path)
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["audio", "mine.txt"]
+
+
+def test_what_has_not_been_made_says_the_command_that_makes_it_there(tmp_path):
+    with pytest.raises(MissingDatasetError, match=rf"earmark data get pucks --data-root {re.escape(str(tmp_path))}\."):
+        read_dataset("pucks", tmp_path / "pucks")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from earmark.errors import SettingsError
-from earmark.evaluation import fit_power_law, learning_curves
+from earmark.evaluation import fit_power_law, learning_curves, summarise
 
 quickly = settings(max_examples=60, deadline=None)
 LABELS = np.array([2.0, 4.0, 8.0, 16.0, 32.0])
@@ -154,6 +154,18 @@ def test_the_same_seed_gives_the_same_curve():
 def test_groups_are_resampled_where_they_are_known():
     (curve,) = learning_curves(*tables(FOUR, grouped=True))
     assert curve.clusters == 20
+
+
+def test_a_data_set_with_groups_beside_it_changes_nothing_for_one_without():
+    accuracies = {0.2: 0.6, 0.4: 0.7, 0.8: 0.8}
+    alone, grouped = tables(accuracies), [table.assign(dataset="gongs") for table in tables(accuracies, grouped=True)]
+    both = [pd.concat(each, ignore_index=True) for each in zip(grouped, alone, strict=True)]
+    (expected,), (_, found) = learning_curves(*alone), learning_curves(*both)
+    assert (found.clusters, found.points, found.fit) == (expected.clusters, expected.points, expected.fit)
+    summary = summarise(*(table.assign(balanced_accuracy=0, macro_f1=0, seconds=0) for table in both))
+    ends = ["accuracy_low", "accuracy_high", "bootstrap_low", "bootstrap_high"]
+    expected = summarise(*(table.assign(balanced_accuracy=0, macro_f1=0, seconds=0) for table in alone))
+    np.testing.assert_allclose(summary[ends].tail(len(expected)), expected[ends])
 
 
 def test_two_train_fractions_have_points_but_no_fit():

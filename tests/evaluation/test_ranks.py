@@ -104,7 +104,14 @@ def test_systems_that_every_task_ranks_alike_differ_as_surely_as_can_be():
     table = pd.DataFrame([[0.9, 0.8, 0.7]] * 10, columns=["a", "b", "c"])
     ranks = average_ranks(table)
     assert ranks.ranks == (1, 2, 3)
-    assert (ranks.iman_davenport, ranks.p) == (math.inf, 0)
+    assert ranks.iman_davenport == math.inf
+    assert ranks.p == pytest.approx(6.0**-9)  # the other nine have the order of the first
+
+
+@pytest.mark.parametrize(("tasks", "exact"), [(2, 0.5), (4, 0.125), (6, 1 / 32)])
+def test_two_systems_in_the_same_order_on_a_few_tasks_may_be_chance(tasks, exact):
+    ranks = average_ranks(pd.DataFrame([[0.9, 0.8]] * tasks, columns=["a", "b"]))
+    assert ranks.p == pytest.approx(exact)  # that of the sign test
 
 
 def test_systems_that_are_always_equal_do_not_differ():

@@ -246,6 +246,20 @@ def test_one_test_set_has_no_test_over_folds_however_often_it_is_repeated(repeat
     assert (pairs["folds"] == 1).all()
 
 
+def test_repeats_of_official_folds_are_no_further_folds():
+    once = [table.assign(split="official") for table in tables()]
+    often = [pd.concat([table.assign(repeat=repeat) for repeat in range(10)]) for table in once]
+    names = ["low_points", "high_points", "p_ttest", "p_ttest_holm", "p_mcnemar", "folds"]
+    np.testing.assert_allclose(compare_pairs(*often)[names], compare_pairs(*once)[names])
+
+
+def test_a_data_set_with_groups_beside_it_changes_nothing_for_one_without():
+    alone, grouped = tables(repeats=3), [table.assign(dataset="gongs") for table in tables(groups=6)]
+    both = [pd.concat(each, ignore_index=True) for each in zip(grouped, alone, strict=True)]
+    pairs = compare_pairs(*both)
+    pd.testing.assert_frame_equal(pairs[pairs["dataset"] == "bells"].reset_index(drop=True), compare_pairs(*alone))
+
+
 def test_groups_are_flipped_whole_where_they_are_known():
     results, predictions = tables(groups=6)
     right = (predictions["predicted"] == "ding").to_numpy().reshape(3, 60)

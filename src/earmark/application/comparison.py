@@ -11,7 +11,7 @@ import numpy as np
 
 from earmark.application.folds import choose_likelihoods, fold_sets_of
 from earmark.application.result import Comparison
-from earmark.classifiers.baselines import baseline_features, find_baseline
+from earmark.classifiers.baselines import baseline_features, check_epochs, find_baseline
 from earmark.datasets import Dataset, load_dataset
 from earmark.embeddings import EmbeddingModel, load_embedding, on_runtime
 from earmark.errors import ClipsLeftOut, SettingsError
@@ -149,7 +149,7 @@ def compare(
         likelihoods=likelihoods,
         seed=seed,
     )
-    _check_choices(embeddings, baselines, combine, plan, solver, on_error)
+    _check_choices(embeddings, baselines, epochs, combine, plan, solver, on_error)
     runtime = runtime_for(device, precision)
     dataset = load_dataset(data)
     for note in dataset.notes:
@@ -240,20 +240,36 @@ class _Embedded:
 def _models(embeddings: Sequence[str | EmbeddingModel], runtime: str) -> list[EmbeddingModel]:
     """Load embeddings by their names; each once, however it was spelled."""
     loaded = [load_embedding(on_runtime(each, runtime)) if isinstance(each, str) else each for each in embeddings]
-    return list({model.card.name: model for model in loaded}.values())
+    models: dict[str, EmbeddingModel] = {}
+    for model in loaded:
+        name = model.card.name
+        first = models.setdefault(name, model)
+        if first is not model and first.fingerprint != model.fingerprint:
+            raise SettingsError(
+                f"two different embeddings are called {name!r}, and tables could not tell them apart. Compare them one "
+                "after the other."
+            )
+    return list(models.values())
 
 
 def _check_choices(
     embeddings: Sequence[str | EmbeddingModel],
     baselines: Sequence[str],
+    epochs: int | None,
     combine: Sequence[str],
     plan: Plan,
     solver: str,
     on_error: str,
 ) -> None:
     """Refuse what cannot be before any work is done; names of embeddings are looked at when they are loaded."""
-    if isinstance(embeddings, str) or isinstance(baselines, str) or not (embeddings or baselines):
+    if isinstance(embeddings, str) or not (embeddings or baselines):
         raise SettingsError(f"needs a list of at least one embedding, got {embeddings!r}.")
+    if isinstance(baselines, str):
+        raise SettingsError(f"needs a list of baselines, got {baselines!r}.")
+    if epochs is not None:
+        check_epochs(epochs)
+        if not baselines:
+            raise SettingsError(f"epochs={epochs} is for baselines, and there are none. Name some, or leave it out.")
     for name in baselines:
         find_baseline(name)
     if solver not in SOLVERS:

@@ -69,6 +69,9 @@ def _folds(dataset: Dataset, clips: Clips, split: str, plan: Plan, settings: Spl
             fixed = f" The {settings.folds} folds are those of the protocol {plan.protocol.name}: for others, use "
             fixed += f"--protocol earmark{others}."
         raise DatasetError(f"{dataset.where}: {error}{fixed}") from error
+    except SettingsError as error:
+        of = "" if plan.protocol.free else f" (protocol {plan.protocol.name})"
+        raise SettingsError(f"{dataset.where}, split by {split}{of}: {error}") from error
 
 
 def choose_likelihoods(

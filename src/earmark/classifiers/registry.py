@@ -152,6 +152,9 @@ def classifier_settings(name: str) -> dict[str, Any]:
         raise SettingsError(f"There is no classifier {base!r}. Known are: {', '.join(cards)}.{hint}")
     settings = dict(cards[base].settings)
     known = {key.lower(): key for key in settings if key != "estimator"}
+    given = [part.partition("=")[0].strip().lower() for part in parts]
+    if twice := [said for said in given if given.count(said) > 1]:
+        raise SettingsError(f"{name}: gives {twice[0]!r} twice. Give it once.")
     for part in parts:
         said, _, value = (piece.strip() for piece in part.partition("="))
         if said.lower() not in known:

@@ -38,6 +38,9 @@ def reproduce(
     tasks: Annotated[str, typer.Option("--tasks", help="Tasks, by commas, such as T4,T6.", show_default="all")] = "",
     store: Store = None,
     workers: Workers = None,
+    other_counts: Annotated[
+        bool, typer.Option("--other-counts", help="Take data sets with other numbers of clips than published.")
+    ] = False,
     on_error: OnErrorOption = OnError.stop,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -62,6 +65,7 @@ def reproduce(
         data_root=data_root,
         store=store,
         workers=workers,
+        other_counts=other_counts,
         on_error="skip" if on_error is OnError.skip else "raise",
         progress=terminal,
         command=command,

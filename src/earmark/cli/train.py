@@ -27,6 +27,7 @@ from earmark.cli.options import (
     say_what_bfloat16_gains,
 )
 from earmark.cli.terminal import Terminal, friendly
+from earmark.errors import SettingsError
 from earmark.files import check_writable
 
 __all__ = ["train"]
@@ -58,6 +59,8 @@ def train(
     terminal = Terminal(quiet=quiet, verbose=verbose)
     check_savable(classifier)
     embedding = on_runtime(one_embedding(embedding, "train"), runtime_for(device, precision))
+    if output.is_dir():
+        raise SettingsError(f"{output}: is a folder. Name the file for the classifier: -o {output}/model.earmark")
     check_writable(output.parent)
     output.parent.mkdir(parents=True, exist_ok=True)
     dataset = load_dataset(data)

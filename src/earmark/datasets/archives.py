@@ -31,6 +31,8 @@ __all__ = ["Archive", "fetch_archive"]
 
 # What the standard library raises for archives that are damaged or made to harm, beside OSError.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+# How members may be packed: as everybody packs them. Readers of others raise errors of their own.
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Archive:
     size_bytes : int
         Size above which it is refused.
     top : str
-        Beginning of all names in it that is left away, with ``/`` at its end; empty if there is none.
+        Beginning of names in it that is left away where it is there, with ``/`` at its end.
     wanted : tuple of str
         Beginnings of the names, behind `top`, that are unpacked.
     """
@@ -82,7 +84,7 @@ def fetch_archive(
     archive : Archive
         What to fetch, unless it lies in the download folder.
     folder : Path
-        Where its files shall lie; it appears whole or not at all, and must be empty if it exists.
+        Where its files shall lie; it appears whole or not at all. If another process was quicker, it is only read.
     read : callable
         Reads the data set of a folder, or raises `DatasetError` if it is none.
     progress : Progress
@@ -104,13 +106,16 @@ def fetch_archive(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with alone(folder, progress):
+            if folder.is_dir() and any(folder.iterdir()):  # by somebody who was waited for
+                read(folder)
+                return
             # What a process that was killed left; nobody else works here now.
             for stale in folder.parent.glob(f"{TEMPORARY_PREFIX}*-{folder.name}"):
                 shutil.rmtree(stale, ignore_errors=True)
             temporary = folder.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{folder.name}")
             try:
                 _unpack(archive, file, temporary, progress)
-                read(temporary)
+                _read(read, temporary, file)
                 temporary.replace(folder)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -173,6 +178,15 @@ def _digest_of(file: Path, archive: Archive) -> str:
         return hashlib.file_digest(content, lambda: hashlib.new(archive.algorithm, usedforsecurity=False)).hexdigest()
 
 
+def _read(read: Callable[[Path], Dataset], temporary: Path, file: Path) -> None:
+    """Read what was unpacked; an error names the archive, for the folder will be gone."""
+    try:
+        read(temporary)
+    except DatasetError as error:
+        reason = str(error).removeprefix(f"{temporary}: ").replace(str(temporary), file.name)
+        raise DatasetError(f"{file}: what was unpacked is not the data set: {reason}") from error
+
+
 def _unpack(archive: Archive, file: Path, folder: Path, progress: Progress) -> None:
     try:
         with zipfile.ZipFile(file) as content:
@@ -181,6 +195,7 @@ def _unpack(archive: Archive, file: Path, folder: Path, progress: Progress) -> N
                 for info in content.infolist()
                 if (name := _name_of(info, archive, file)) and name.startswith(archive.wanted)
             ]
+            _check_members(members, archive, content, file)
             with progress.step(f"Unpacking {file.name}", len(members), "files") as advance:
                 for info, name in members:
                     target = folder / name
@@ -188,8 +203,30 @@ def _unpack(archive: Archive, file: Path, folder: Path, progress: Progress) -> N
                     with content.open(info) as source, target.open("xb") as sink:
                         shutil.copyfileobj(source, sink)
                     advance()
+    except DatasetError:
+        raise
     except _DAMAGE as error:
         raise DatasetError(f"{file}: cannot be unpacked ({error}). Remove it and try again.") from error
+
+
+def _check_members(
+    members: list[tuple[zipfile.ZipInfo, str]], archive: Archive, content: zipfile.ZipFile, file: Path
+) -> None:
+    """Refuse an archive without the data set, or with files that cannot lie side by side."""
+    if not members:
+        wanted = ", ".join(archive.wanted)
+        found = ", ".join(sorted({name.partition("/")[0] for name in content.namelist()})[:5]) or "nothing"
+        raise DatasetError(
+            f"{file}: has none of {wanted}; at its top it holds {found}. Unpack it by hand and lay its files out as "
+            "`earmark data info` says."
+        )
+    names = {PurePosixPath(name) for _, name in members}
+    folders = {parent for name in names for parent in name.parents}
+    if len(names) < len(members) or names & folders or any(info.compress_type not in _PACKED for info, _ in members):
+        raise DatasetError(
+            f"{file}: holds a name twice, or one that is a file and a folder, or is packed in a rare way. Nothing was "
+            "unpacked. Do not use this archive."
+        )
 
 
 def _name_of(info: zipfile.ZipInfo, archive: Archive, file: Path) -> str:
@@ -203,6 +240,6 @@ def _name_of(info: zipfile.ZipInfo, archive: Archive, file: Path) -> str:
             f"{file}: holds {os.fsencode(info.filename).decode('utf-8', 'backslashreplace')!r}, which leads out of the "
             "folder or is a link or a device. Nothing was unpacked. Do not use this archive."
         )
-    if info.is_dir() or not info.filename.startswith(archive.top):
+    if info.is_dir():
         return ""
     return info.filename.removeprefix(archive.top)

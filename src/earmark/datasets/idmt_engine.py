@@ -63,6 +63,7 @@ ARCHIVE = Archive(
     digest="88e30729a12090b5df38198795518ea5",
     stated_by="github.com/Mlop-bit/ElectricEngineProject, scripts/download_dataset.py",
     size_bytes=1_527_246_272,
+    top="IDMT-ISA-ELECTRIC-ENGINE/",
     wanted=("train_cut/", "test_cut/"),
 )
 

@@ -112,21 +112,24 @@ def held_against_card(dataset: Dataset, card: DatasetCard, spellings: Mapping[st
     Raises
     ------
     DatasetError
-        If classes are known and others are there, or some are not, or a fixed test set is needed and not there.
+        If classes are known and others are there, or some are not; if there are more or fewer than published; or if a
+        fixed test set is needed and not there.
     """
     expected = _expected(card)
     if expected.class_names:
         dataset = _with_known_classes(dataset, expected, spellings or {})
     if expected.fixed_test_set:
         _require_test_set(dataset, card)
-    found = {"clips": len(dataset), "classes": len(dataset.classes)}
-    published = {"clips": expected.clips, "classes": expected.classes}
-    notes = [
-        f"holds {found[what]} {what}; {published[what]} were expected ({expected.source})"
-        for what in found
-        if found[what] != published[what]
-    ]
-    return replace(dataset, notes=(*dataset.notes, *notes))
+    if len(dataset.classes) != expected.classes:
+        raise DatasetError(
+            f"{dataset.where}: holds {len(dataset.classes)} classes ({', '.join(dataset.classes)}); {card.name} has "
+            f"{expected.classes} ({expected.source}). Lay it out so: {layout_of(card)}; to compare on other classes, "
+            "give the path of a folder or table in the place of the name."
+        )
+    if len(dataset) == expected.clips:
+        return dataset
+    note = f"holds {len(dataset)} clips; {expected.clips} were expected ({expected.source})"
+    return replace(dataset, notes=(*dataset.notes, note))
 
 
 def _expected(card: DatasetCard) -> Expected:

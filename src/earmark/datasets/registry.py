@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from earmark.audio import check_name
+from earmark.audio import check_name, printable
 from earmark.datasets import (
     acmus_mir,
     cwru,
@@ -167,7 +167,8 @@ def read_dataset(name: str, folder: str | Path) -> Dataset:
         return _RECORDED[name].read(folder)
     table = folder / f"{name}.csv"
     if not table.exists():
-        raise MissingDatasetError(f"{table}: is not there. Make it: earmark data get {name}.")
+        root = "" if folder == dataset_folder(name) else f" --data-root {folder.parent}"
+        raise MissingDatasetError(f"{table}: is not there. Make it: earmark data get {name}{root}.")
     return read_table(table, _MADE[name][0])
 
 
@@ -198,6 +199,7 @@ def get_dataset(name: str, data_root: str | Path | None = None, *, progress: Pro
     folder = dataset_folder(name, data_root)
     if name in _MADE:
         if not (folder / f"{name}.csv").exists():
+            _require_room(name, folder)
             _MADE[name][1](folder)
         return folder
     entry = _RECORDED[name]
@@ -263,6 +265,17 @@ def load_dataset(data: str | Path | Dataset, data_root: str | Path | None = None
 def _load_named(name: str, data_root: str | Path | None) -> Dataset:
     folder = get_dataset(name, data_root) if name in _MADE else dataset_folder(name, data_root)
     return read_dataset(name, folder)
+
+
+def _require_room(name: str, folder: Path) -> None:
+    """Refuse to make a data set among files of the user; `audio` alone is what a making that was cut short leaves."""
+    others = [each.name for each in sorted(folder.iterdir())] if folder.is_dir() else []
+    others = [each for each in others if each != "audio" and not each.startswith(".")]
+    if others:
+        raise DatasetError(
+            f"{folder}: holds {printable(others[0])}, which is no part of {name}. {name} is made by code, and is not "
+            "mixed with files of yours. Move them elsewhere, or name another data root."
+        )
 
 
 def _look_at(path: Path) -> tuple[bool, bool]:

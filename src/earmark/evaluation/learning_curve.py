@@ -15,7 +15,7 @@ import numpy as np
 
 from earmark.errors import SettingsError
 from earmark.evaluation.intervals import RESAMPLES, expanded_percentiles, resampled_shares
-from earmark.evaluation.metrics import accuracy_interval
+from earmark.evaluation.metrics import accuracy_interval, clusters_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -254,8 +254,7 @@ def _system(key: Any) -> tuple[str, str, str, str, str]:
 
 
 def _point(fraction: Any, folds: pd.DataFrame, tests: pd.DataFrame, classes: int) -> LearningPoint:
-    clusters = tests["group"] if "group" in tests else tests["path"]
-    interval = accuracy_interval(tests["label"] == tests["predicted"], clusters, tests["path"])
+    interval = accuracy_interval(tests["label"] == tests["predicted"], clusters_of(tests), tests["path"])
     return LearningPoint(
         train_fraction=float(fraction),
         labels=float(folds["n_train"].mean()) / classes,
@@ -267,9 +266,8 @@ def _point(fraction: Any, folds: pd.DataFrame, tests: pd.DataFrame, classes: int
 
 def _by_cluster(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Right decisions and all decisions of each clip or group (rows) at each train fraction (columns, rising)."""
-    cluster = "group" if "group" in predictions else "path"
     right = (predictions["label"] == predictions["predicted"]).astype(float)
-    grouped = right.groupby([predictions[cluster], predictions["train_fraction"]])
+    grouped = right.groupby([clusters_of(predictions), predictions["train_fraction"]])
     sums, sizes = grouped.sum().unstack(), grouped.size().unstack()
     if sizes.isna().to_numpy().any():
         raise SettingsError(

@@ -10,9 +10,10 @@ import numpy as np
 from earmark.errors import DatasetError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["INTERVAL", "Interval", "Scores", "accuracy_interval", "score"]
+__all__ = ["INTERVAL", "Interval", "Scores", "accuracy_interval", "clusters_of", "score"]
 
 #: Name of the interval, for protocols and reports.
 INTERVAL = "Wilson score at the effective number of independent clips or groups"
@@ -63,6 +64,17 @@ def score(labels: ArrayLike, predicted: ArrayLike) -> Scores:
         recalls.append(hits / int(np.sum(true == label)))
         f1s.append(2 * hits / (int(np.sum(true == label)) + int(np.sum(said == label))))
     return Scores(float(np.mean(true == said)), float(np.mean(recalls)), float(np.mean(f1s)))
+
+
+def clusters_of(predictions: pd.DataFrame) -> pd.Series:
+    """Return what each decision's clip belongs to: its group where that is known, else the clip itself.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        With the column ``path``, and ``group`` where some data set has groups; others then have none in it.
+    """
+    return predictions["group"].fillna(predictions["path"]) if "group" in predictions else predictions["path"]
 
 
 @dataclass(frozen=True)

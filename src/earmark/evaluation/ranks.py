@@ -35,8 +35,8 @@ class Ranks:
     friedman, friedman_p : float
         Friedman's chi-squared statistic and its p-value: are all systems equally good?
     iman_davenport, p : float
-        The F statistic of Iman and Davenport (1980), less conservative, and its p-value. Infinite and 0 where every
-        task ranks the systems alike.
+        The F statistic of Iman and Davenport (1980), less conservative, and its p-value. Where every task ranks the
+        systems alike the statistic is infinite, and the p-value is the exact chance of that.
     critical_difference : float
         Average ranks further apart than this differ at the level 0.05 (Nemenyi, 1963).
     cliques : tuple of tuple of str
@@ -97,6 +97,9 @@ def average_ranks(table: pd.DataFrame) -> Ranks:
     statistic = 12 * tasks / (number * (number + 1)) * float(np.sum(means**2) - number * (number + 1) ** 2 / 4)
     statistic, left = max(0.0, statistic), tasks * (number - 1) - statistic
     corrected = (tasks - 1) * statistic / left if left > 1e-9 else math.inf
+    p = float(f.sf(corrected, number - 1, (number - 1) * (tasks - 1)))
+    if math.isinf(corrected):  # two tasks agree by chance, too: one order in k! is that of the first task
+        p = math.exp((1 - tasks) * math.lgamma(number + 1))
     quantile = float(studentized_range.ppf(0.95, number, np.inf)) / math.sqrt(2)
     critical = quantile * math.sqrt(number * (number + 1) / (6 * tasks))
     names, sorted_means = [str(table.columns[place]) for place in order], means[order]
@@ -107,7 +110,7 @@ def average_ranks(table: pd.DataFrame) -> Ranks:
         friedman=statistic,
         friedman_p=float(chi2.sf(statistic, number - 1)),
         iman_davenport=corrected,
-        p=float(f.sf(corrected, number - 1, (number - 1) * (tasks - 1))),
+        p=p,
         critical_difference=critical,
         cliques=tuple(tuple(names[first:last]) for first, last in _cliques(sorted_means.tolist(), critical)),
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earmark.errors import SettingsError
+from earmark.evaluation.metrics import clusters_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,7 +198,8 @@ def compare_pairs(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFr
         ``low_points`` and ``high_points``, its 95 % interval; ``p_ttest``, of the corrected resampled t-test over
         folds; ``p_mcnemar``, of McNemar's test over clips (over groups where known); ``p_ttest_holm`` and
         ``p_mcnemar_holm``, adjusted for all pairs of the data set, train fraction and split; ``only_a_right`` and
-        ``only_b_right``, tests that one system alone got right; ``folds``, how many differences the t-test is of.
+        ``only_b_right``, tests that one system alone got right; ``folds``, how many differences the t-test is of: one
+        for each fold of each repeat, but of official folds, which are the same in every repeat, one for each fold.
         With a single test set (whatever the repeats) the t-test and the interval are NaN: they need folds.
 
     Raises
@@ -217,7 +219,7 @@ def compare_pairs(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFr
 
 
 def _pairs(key: tuple[Any, ...], results: pd.DataFrame, predictions: pd.DataFrame | None) -> list[dict[str, Any]]:
-    accuracies = _wide(results, ["repeat", "fold"], results["accuracy"], key)
+    accuracies = _of_folds(_wide(results, ["repeat", "fold"], results["accuracy"], key), key)
     ratio = _test_to_train(results) if results["fold"].nunique() > 1 else None
     rows, columns = [], dict(zip(accuracies.columns, accuracies.to_numpy().T, strict=True))
     for (a, b), clips in zip(_every_two(accuracies), _clip_tests(predictions, accuracies, key), strict=True):
@@ -237,6 +239,14 @@ def _pairs(key: tuple[Any, ...], results: pd.DataFrame, predictions: pd.DataFram
     return rows
 
 
+def _of_folds(accuracies: pd.DataFrame, key: tuple[Any, ...]) -> pd.DataFrame:
+    """Return one row for each time that clips were split anew.
+
+    Repeats of official folds test the same clips again: they say more of a fold, but are no further folds.
+    """
+    return accuracies.groupby(level="fold", sort=False).mean() if key[2] == "official" else accuracies
+
+
 def _clip_tests(
     predictions: pd.DataFrame | None, accuracies: pd.DataFrame, key: tuple[Any, ...]
 ) -> Iterator[dict[str, Any]]:
@@ -246,10 +256,9 @@ def _clip_tests(
             yield {"p_mcnemar": math.nan, "only_a_right": 0, "only_b_right": 0}
         return
     right = (predictions["label"] == predictions["predicted"]).astype(int)
-    cluster = "group" if "group" in predictions else "path"
-    index = ["repeat", "fold", "path"] + (["group"] if cluster == "group" else [])
-    decisions = _wide(predictions, index, right, key)
-    _, clusters = np.unique(decisions.index.get_level_values(cluster).to_numpy(str), return_inverse=True)
+    clustered = predictions.assign(cluster=clusters_of(predictions))
+    decisions = _wide(clustered, ["repeat", "fold", "path", "cluster"], right, key)
+    _, clusters = np.unique(decisions.index.get_level_values("cluster").to_numpy(str), return_inverse=True)
     columns = dict(zip(decisions.columns, decisions.to_numpy().T, strict=True))
     for a, b in _every_two(accuracies):
         ours, theirs = columns[a], columns[b]

@@ -6,6 +6,7 @@ are; the leak check (`earmark.evaluation.leaks`) then says what they do.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -314,9 +315,11 @@ def _draw_training(clips: Clips, train: Indices, settings: SplitSettings, genera
     wanted = round(settings.train_fraction * total)
     # Folds are not all of one size: a tenth of a fold short of what was asked for is still that share.
     if wanted > len(train) + max(1, round(0.02 * total)):
+        most = math.floor(1000 * len(train) / total) / 1000
         raise SettingsError(
             f"a train fraction of {settings.train_fraction:g} asks for {wanted} of {total} clips, but only "
-            f"{len(train)} are left for training. Use a smaller one, more folds, or a smaller validation fraction."
+            f"{len(train)} are left for training. Use at most {most:g}, or, where they may be chosen, "
+            "more folds or a smaller validation fraction."
         )
     if wanted >= len(train):
         return train

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from earmark.evaluation.comparison import SYSTEM
 from earmark.evaluation.intervals import bootstrap_interval
-from earmark.evaluation.metrics import INTERVAL, accuracy_interval
+from earmark.evaluation.metrics import INTERVAL, accuracy_interval, clusters_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def summarise(results: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for system, folds in results.groupby(SYSTEM, sort=False):
         clips = tested[system]
-        clusters = clips["group"] if "group" in clips else clips["path"]
+        clusters = clusters_of(clips)
         correct = clips["label"] == clips["predicted"]
         interval = accuracy_interval(correct, clusters, clips["path"])
         resampled = bootstrap_interval(correct, clusters) if folds["fold"].nunique() > 1 else (nan, nan)

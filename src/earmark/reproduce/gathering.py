@@ -56,6 +56,17 @@ class StudyResults:
         """Tasks whose sounds are made by code."""
         return [task.name for task in self.study.tasks] if self.study.synthetic else []
 
+    @property
+    def other_counts(self) -> list[tuple[str, int, int]]:
+        """Tasks that were measured on other numbers of clips than published: name, found, published."""
+        told = {}
+        for unit in self.units:
+            facts = self.protocols.get(unit.key, {}).get("dataset", {})
+            expected = (facts.get("expected") or {}).get("clips")
+            if expected not in (None, facts.get("clips")):
+                told[unit.task] = facts["clips"], expected
+        return [(task, *counts) for task, counts in told.items()]
+
     def find(self, task: str, embedding: str, classifier: str = "svm") -> Unit | None:
         """Find a unit; networks trained from scratch are found whatever the classifier is called."""
         return next(

@@ -33,6 +33,7 @@ def run_study(
     data_root: str | Path | None = None,
     store: str | Path | None = None,
     workers: int | None = None,
+    other_counts: bool = False,
     on_error: Literal["raise", "skip"] = "raise",
     progress: Progress = SILENT,
     command: str = "",
@@ -55,6 +56,8 @@ def run_study(
         Folder of the embedding store.
     workers : int, optional
         Clips or trainings worked on at once; by default one a core.
+    other_counts : bool
+        Whether data sets may have other numbers of clips than published; tables then say so.
     on_error : {"raise", "skip"}
         Whether clips that cannot be read end the run.
     progress : Progress
@@ -80,7 +83,7 @@ def run_study(
     waiting = [unit for unit in units if unit not in kept]
     missing = {key: each for key, each in kept.missing.items() if key not in {unit.key for unit in units}}
     if waiting:
-        runner = _Runner(study, kept, data_root, store, workers, on_error, progress, command)
+        runner = _Runner(study, kept, data_root, store, workers, other_counts, on_error, progress, command)
         missing |= runner.run(waiting)
         kept.note_missing(missing)
     return gather(study, kept, units)
@@ -96,12 +99,14 @@ class _Runner:
         data_root: str | Path | None,
         store: str | Path | None,
         workers: int | None,
+        other_counts: bool,
         on_error: Literal["raise", "skip"],
         progress: Progress,
         command: str,
     ) -> None:
         self._study, self._kept, self._data_root = study, kept, data_root
         self._store, self._workers, self._on_error = store, workers, on_error
+        self._other_counts = other_counts
         self._progress, self._command = progress, command
         self._models: dict[tuple[str, bool], EmbeddingModel] = {}
 
@@ -137,10 +142,18 @@ class _Runner:
                 write_standin(task.dataset, folder, self._study.scale, self._study.settings.seed)
             return load_dataset(table)
         try:
-            return load_dataset(task.dataset, data_root=self._data_root)
+            dataset = load_dataset(task.dataset, data_root=self._data_root)
         except MissingDatasetError as error:
             self._progress.say(f"{task.name}: {error}")
             return Missing("data", str(error))
+        expected = dataset.card.expected
+        if expected and len(dataset) != expected.clips and not self._other_counts:
+            raise DatasetError(
+                f"{dataset.where}: holds {len(dataset)} clips, and {task.name} has {expected.clips} "
+                f"({expected.source}). Complete it; or, if these are the clips that you mean, say --other-counts, and "
+                "every table will tell."
+            )
+        return dataset
 
     def _measure(self, unit: Unit, dataset: Dataset) -> None:
         settings, task = self._study.settings, self._study.task(unit.task)

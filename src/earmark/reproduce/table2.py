@@ -151,6 +151,10 @@ def _notes(results: StudyResults, *, brief: bool) -> list[str]:
         notes.append("Synthetic: sounds made by code, so these numbers say nothing about real recordings.")
     if any(unit.untrained for unit in results.units):
         notes.append("Random weights: never trained, to show what the shape of a network alone is worth.")
+    notes += [
+        f"{task} was measured on {found} clips; {wanted} were published."
+        for task, found, wanted in results.other_counts
+    ]
     states = [results.state(unit) for unit in results.units]
     said = {"missing data": "lack their data", "missing weights": "lack their weights", "not measured": "wait"}
     notes += [

@@ -13,7 +13,7 @@ from earmark.lazy import names_from
 
 if TYPE_CHECKING:
     from earmark.classifiers.baselines.acmus import load_acmus
-    from earmark.classifiers.baselines.cards import BaselineCard, FrontEnd, find_baseline, list_baselines
+    from earmark.classifiers.baselines.cards import BaselineCard, FrontEnd, check_epochs, find_baseline, list_baselines
     from earmark.classifiers.baselines.estimator import BaselineClassifier
     from earmark.classifiers.baselines.features import BaselineFeatures, baseline_features
     from earmark.classifiers.baselines.fitted import FittedBaseline, fit_baseline
@@ -25,6 +25,7 @@ __all__ = [
     "FittedBaseline",
     "FrontEnd",
     "baseline_features",
+    "check_epochs",
     "find_baseline",
     "fit_baseline",
     "list_baselines",
@@ -38,6 +39,7 @@ _HOMES = {
     "FittedBaseline": "fitted",
     "FrontEnd": "cards",
     "baseline_features": "features",
+    "check_epochs": "cards",
     "find_baseline": "cards",
     "fit_baseline": "fitted",
     "list_baselines": "cards",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from numbers import Integral
 from typing import Any, Literal
 
 from earmark.errors import SettingsError
 
-__all__ = ["BaselineCard", "FrontEnd", "Layer", "find_baseline", "list_baselines"]
+__all__ = ["BaselineCard", "FrontEnd", "Layer", "check_epochs", "find_baseline", "list_baselines"]
 
 Layer = tuple[str | int | float, ...]
 """What a layer does, and its one number where it has one: see `earmark.classifiers.baselines.network`."""
@@ -239,3 +240,15 @@ def find_baseline(name: str) -> BaselineCard:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise SettingsError(f"There is no baseline {name!r}. Known are: {', '.join(cards)}.{hint}")
     return cards[name]
+
+
+def check_epochs(epochs: object) -> None:
+    """Refuse what is no number of epochs.
+
+    Raises
+    ------
+    SettingsError
+        It is not a whole number of at least 1.
+    """
+    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 1:
+        raise SettingsError(f"epochs is {epochs!r}. It must be a whole number of at least 1.")

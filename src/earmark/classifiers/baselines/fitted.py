@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from earmark.classifiers.baselines.cards import BaselineCard, find_baseline
+from earmark.classifiers.baselines.cards import BaselineCard, check_epochs, find_baseline
 from earmark.classifiers.baselines.network import as_parameters, logits
 from earmark.classifiers.baselines.patches import AT_ONCE, Patches
 from earmark.classifiers.baselines.training import Examples, Parameters, train
@@ -134,8 +134,8 @@ def fit_baseline(
     import torch
 
     card, known = find_baseline(name), _labels_of(clips, labels, "labels")
-    if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 1):
-        raise SettingsError(f"epochs is {epochs!r}. It must be a whole number of at least 1.")
+    if epochs is not None:
+        check_epochs(epochs)
     if validation is None and validation_labels is not None:
         raise SettingsError("validation_labels came without validation clips. Give both or neither.")
     classes, codes = encode_labels(known, name)

@@ -18,6 +18,7 @@ def standin_card(task: str, title: str) -> DatasetCard:
     """Return the card of a stand-in, such as that of "t1"."""
     return DatasetCard(
         name=f"standin-{task}",
+        title=f"{title[0].upper()}{title[1:]}",
         licence="CC0-1.0 (made by code)",
         citation=f"The earmark developers: standin-{task}, {title}, made by earmark itself.",
         synthetic=True,
