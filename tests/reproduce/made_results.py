@@ -58,7 +58,7 @@ def comparison(unit, accuracy=0.8, folds=4, clips=40, digest="d", seed=0):
     embeddings = [] if unit.embedding == FROM_SCRATCH else [{"name": unit.embedding, "fingerprint": {"key": "k"}}]
     protocol = {
         "train_fractions": list(unit.train_fractions),
-        "dataset": {"digest": digest, "clips": clips, "synthetic": False, "name": "set", "root": "."},
+        "dataset": {"digest": digest, "clips": clips, "synthetic": False, "name": "set", "root": ".", "notes": []},
         "embeddings": embeddings,
         "left_out": [],
         "created": "2026-01-01",

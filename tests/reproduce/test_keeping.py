@@ -105,3 +105,41 @@ def test_fractions_and_tasks_are_named_as_in_the_study(tmp_path):
     assert set(results.results["train_fraction"]) == {0.8, 0.1}
     assert set(results.results["dataset"]) == {"T1"}
     assert results.score(unit, "early", 0.1) is not None
+
+
+@pytest.mark.parametrize("protocol", ["[]", "{}", '{"dataset": {"digest": "d"}, "embeddings": []}'])
+def test_a_protocol_that_lacks_something_is_damage_too(kept, protocol):
+    (kept.path(UNITS[1]) / "protocol.json").write_text(protocol)
+    with pytest.raises(EarmarkError, match=r"T1.vggish.svm: is damaged.*Remove this folder"):
+        gather(STUDY, kept, UNITS)
+
+
+def test_results_of_one_unit_are_never_shown_as_those_of_another(kept):
+    import shutil
+
+    shutil.rmtree(kept.path(UNITS[1]))
+    shutil.copytree(kept.path(UNITS[0]), kept.path(UNITS[1]))
+    with pytest.raises(EarmarkError, match=r"T1.vggish.svm: .*the embedding is not that of T1/vggish/svm"):
+        gather(STUDY, kept, UNITS)
+
+
+def test_random_weights_are_never_shown_as_trained_ones(kept):
+    with pytest.raises(EarmarkError, match="the embedding is not that of"):
+        kept.load(replace(UNITS[1], untrained=True))
+
+
+def test_of_two_runs_in_one_folder_the_quicker_one_keeps_the_unit(kept):
+    kept.keep(UNITS[0], comparison(UNITS[0], accuracy=0.1))
+    pd.testing.assert_frame_equal(kept.load(UNITS[0]).results, comparison(UNITS[0]).results)
+    assert not list(kept.folder.rglob(".writing-*"))
+
+
+def test_a_run_that_was_killed_before_its_description_was_there_leaves_the_folder_usable(tmp_path):
+    (tmp_path / ".writing-0-study.json").write_text("{")
+    StudyFolder(tmp_path, STUDY)
+    assert (tmp_path / "study.json").exists()
+
+
+def test_what_has_been_measured_since_is_not_missing(kept):
+    kept.note_missing({unit.key: Missing("data", "not there") for unit in UNITS})
+    assert gather(STUDY, kept, UNITS).missing == {}

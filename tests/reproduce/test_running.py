@@ -11,9 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from earmark.errors import SettingsError
+from earmark.errors import DatasetError, SettingsError
 from earmark.reproduce import Settings, Study, Task, Unit, render_study, run_study
 from earmark.reproduce.study import FROM_SCRATCH, Bar, Chart, Panel
+from earmark.reproduce.table2 import table2_grid
+from excerpts import write_excerpt
 
 TASK = Task("T5", "Metal surfaces", "standin-t5", "fixed")
 UNITS = (
@@ -81,9 +83,11 @@ def test_a_finished_study_is_shown_again_without_its_sounds_or_its_store(done, t
     pd.testing.assert_frame_equal(again.results, results.results)
 
 
-def test_an_experiment_can_be_chosen(done):
-    results = run_study(STUDY, done[1], experiments=[3])
+def test_an_experiment_can_be_chosen_and_what_is_kept_stays_in_the_tables(done, tmp_path):
+    results = run_study(STUDY, tmp_path / "new", experiments=[3], store=tmp_path / "store")
     assert [unit.key for unit in results.units] == [UNITS[2].key]
+    results = run_study(STUDY, done[1], experiments=[3])
+    assert [results.state(unit) for unit in results.units] == ["measured"] * 3
     with pytest.raises(SettingsError, match="no experiment 9"):
         run_study(STUDY, done[1], experiments=[9])
 
@@ -99,6 +103,18 @@ def test_data_and_weights_that_are_not_there_are_said_and_all_else_is_measured(y
 
     with pytest.raises(EarmarkError, match=r"nothing could be measured:\n.*idmt-metal-balls"):
         run_study(elsewhere, tmp_path / "real", data_root=tmp_path / "sets")
+
+
+def test_another_number_of_clips_than_published_is_refused_unless_it_is_meant(tmp_path):
+    task = Task("T5", "Metal surfaces", "idmt-metal-balls", "fixed")
+    units = (Unit("T5", FROM_SCRATCH, "net-engine"),)
+    study = replace(STUDY, tasks=(task,), units=units, synthetic=False, published=True)
+    write_excerpt("idmt-metal-balls", tmp_path / "sets" / "idmt-metal-balls", clips=5)
+    where = {"data_root": tmp_path / "sets", "store": tmp_path / "store"}
+    with pytest.raises(DatasetError, match=r"holds 30 clips, and T5 has 1521 .*--other-counts"):
+        run_study(study, tmp_path / "out", **where)
+    results = run_study(study, tmp_path / "out", other_counts=True, **where)
+    assert any("holds 30 clips; 1521 were expected" in note for note in table2_grid(results).notes)
 
 
 CODE = """

@@ -49,6 +49,6 @@ def test_pre_training_is_ahead_where_its_interval_is_above_zero(tmp_path):
 
 
 def test_a_lead_without_an_interval_is_not_counted(tmp_path):
-    lone = Advantage("T1", "kumar", 0.8, 30.0, float("nan"), float("nan"))
+    lone = Advantage("T1", "kumar", 0.8, 30.0, float("nan"), float("nan"), 1)
     assert lone.verdict == "not told apart"
     assert advantage_sentences(results_of(tmp_path), [lone]) == []

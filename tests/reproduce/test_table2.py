@@ -1,6 +1,7 @@
 """Table II says what was measured, what the paper has, and why a cell is empty."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -75,3 +76,23 @@ def test_every_format_has_every_line_of_every_cell():
     assert r"A \& B" in latex
     assert r"T\_1" in latex
     assert to_rich(grid).row_count == 1
+
+
+def test_a_system_that_was_tried_on_one_task_stands_in_the_column_of_that_task(tmp_path):
+    units = (UNITS[0], UNITS[3], UNITS[4])
+    grid = table2_grid(results_of(tmp_path, replace(STUDY, units=units), units))
+    assert grid.headers == ("", "T1", "T2", "Average")
+    row = next(row for row in grid.rows if row[0] == ("vggish + svm",))
+    assert row[1] == ("–",)
+    assert row[2][0].startswith("80.0")
+
+
+def test_a_table_says_that_the_clips_are_not_those_that_were_expected(tmp_path):
+    folder = StudyFolder(tmp_path, STUDY)
+    odd = comparison(UNITS[0])
+    odd.protocol["dataset"]["notes"] = ["holds 40 clips; 185 were expected"]
+    odd.protocol["left_out"] = [{"path": "a.wav", "reason": "cut"}]
+    folder.keep(UNITS[0], odd)
+    grid = table2_grid(gather(STUDY, folder, UNITS), brief=True)
+    assert "T1: holds 40 clips; 185 were expected." in grid.notes
+    assert "T1, kumar: 1 clips could not be read and are left out." in grid.notes

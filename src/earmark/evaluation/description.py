@@ -117,7 +117,9 @@ def describe_dataset(dataset: Dataset, sha256: Sequence[str], seconds: float) ->
         Their length in all.
     """
     counts = Counter(dataset.labels.tolist())
-    content = sorted(f"{digest} {label}\n" for digest, label in zip(sha256, dataset.labels.tolist(), strict=True))
+    facts = [name for name in ("label", "group", "fold", "split") if dataset.has(name)]
+    columns = zip(sha256, *(dataset.column(name) for name in facts), strict=True)
+    content = sorted(" ".join(map(str, row)) + "\n" for row in columns)
     return asdict(dataset.card) | {
         "root": str(dataset.root.resolve()),
         "clips": len(dataset),

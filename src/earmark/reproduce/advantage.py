@@ -31,7 +31,10 @@ class Advantage:
     train_fraction : float
         Share of the clips that both were trained on.
     points, low, high : float
-        Difference of the accuracies in points, and its 95 % interval; NaN where there is one test set only.
+        Difference of the accuracies in points, and its 95 % interval; NaN where there is one test set only, or no
+        spread over folds.
+    folds : int
+        How many differences the interval is of.
     """
 
     task: str
@@ -40,6 +43,7 @@ class Advantage:
     points: float
     low: float
     high: float
+    folds: int
 
     @property
     def verdict(self) -> str:
@@ -71,6 +75,7 @@ def advantages(pairs: pd.DataFrame) -> list[Advantage]:
                         sign * row["difference_points"],
                         low,
                         high,
+                        int(row["folds"]),
                     )
                 )
     return found
@@ -105,7 +110,7 @@ def _cell(found: Advantage | None) -> Cell:
     if found is None:
         return ("–",)
     if math.isnan(found.low):
-        return (_points(found.points), "one test set")
+        return (_points(found.points), "one test set" if found.folds < 2 else "the same on all folds")
     return (_points(found.points), f"[{_points(found.low)}, {_points(found.high)}]")
 
 
@@ -115,18 +120,25 @@ def _points(value: float) -> str:
 
 def advantage_sentences(results: StudyResults, found: list[Advantage]) -> list[str]:
     """Say of the fewest labels and of the most whether pre-training wins, as far as intervals tell."""
-    trained = {unit.label for unit in results.units if not unit.untrained}
-    found = [each for each in found if each.embedding in trained]
+    untrained = {unit.label for unit in results.units if unit.untrained}
+    found = [each for each in found if each.embedding not in untrained]
+    if not found:
+        return []
     fractions = sorted({each.train_fraction for each in found})
-    sentences = []
-    for fraction in dict.fromkeys(fractions[:1] + fractions[-1:]):
-        told = [each for each in found if each.train_fraction == fraction and not math.isnan(each.low)]
+    # What was tried with few labels is set beside the same with many.
+    few, many = ({(each.task, each.embedding) for each in found if each.train_fraction == end}
+                 for end in (fractions[0], fractions[-1]))  # fmt: skip
+    found = [each for each in found if (each.task, each.embedding) in few & many]
+    sentences, embeddings = [], " and ".join(dict.fromkeys(each.embedding for each in found))
+    for fraction in dict.fromkeys((fractions[0], fractions[-1])):
+        told = [each for each in found if each.train_fraction == fraction and each.folds > 1]
         if told:
             counts = {verdict: sum(each.verdict == verdict for each in told) for verdict in ("ahead", "behind")}
             sentences.append(
-                f"With {100 * fraction:g} % of the clips to train on, pre-trained embeddings with the linear SVM are "
-                f"ahead of the network trained from scratch in {counts['ahead']} of {len(told)} comparisons, behind in "
-                f"{counts['behind']}, and not told apart in the others (95 % intervals)."
+                f"With {100 * fraction:g} % of the clips to train on, pre-trained embeddings with the linear SVM "
+                f"({embeddings}) are ahead of the network trained from scratch in {counts['ahead']} of "
+                f"{len(told)} comparisons, behind in {counts['behind']}, and not told apart in the "
+                "others (95 % intervals)."
             )
     if results.study.synthetic and sentences:
         sentences.append("The tasks are synthetic: this says nothing about real recordings.")

@@ -55,8 +55,7 @@ def chart_figure(results: StudyResults, chart: Chart) -> Figure:
 
 
 def _measured(results: StudyResults, panel: Panel) -> bool:
-    tasks = [task.name for task in results.study.tasks]
-    return any(not math.isnan(_bar(results, task, bar)[0]) for task in tasks for bar in panel.bars)
+    return any(not math.isnan(_bar(results, task, bar)[0]) for task in results.tasks for bar in panel.bars)
 
 
 def _bar(results: StudyResults, task: str, bar: Bar) -> tuple[float, float]:
@@ -66,7 +65,7 @@ def _bar(results: StudyResults, task: str, bar: Bar) -> tuple[float, float]:
 
 
 def _draw(axes: Axes, results: StudyResults, panel: Panel) -> None:
-    tasks = [task.name for task in results.study.tasks]
+    tasks = results.tasks
     width, places = _GROUP / len(panel.bars), np.arange(len(tasks) + 1)
     values = np.array([[_bar(results, task, bar) for task in tasks] for bar in panel.bars])
     # An average of some tasks with one bar and of others with another would compare tasks, not bars.

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from earmark.datasets.standin import LARGEST_SCALE
+from earmark.errors import SettingsError
 from earmark.reproduce.study import FROM_SCRATCH, Bar, Chart, Panel, Settings, Study, Task, Unit, merged
 
 __all__ = ["BASELINES", "EMBEDDINGS", "LEAD", "eusipco2020", "standin"]
@@ -66,8 +68,15 @@ def standin(scale: float = 1.0) -> Study:
     Parameters
     ----------
     scale : float
-        Size of its tasks; 1 takes a quarter of an hour on two cores.
+        Size of its tasks, in (0, 10]; 1 takes a quarter of an hour on two cores.
+
+    Raises
+    ------
+    SettingsError
+        If the scale is out of its range.
     """
+    if not 0 < scale <= LARGEST_SCALE:
+        raise SettingsError(f"--scale must lie above 0 and up to {LARGEST_SCALE:g}, got {scale:g}.")
     tasks = tuple(Task(task.name, task.title, f"standin-{task.name.lower()}", task.split) for task in TASKS)
     trained = dict.fromkeys(STANDIN_TRAINED, False)
     untrained = {_standin(each): True for each in EMBEDDINGS}
@@ -82,7 +91,7 @@ def standin(scale: float = 1.0) -> Study:
         ),
     ]
     # The paper's protocol but for the epochs: a small task needs no 500, which would take hours.
-    settings = Settings("earmark", 10, 2, 0.1, 0.2, balanced_test=True, net_epochs=50, baseline_epochs=15)
+    settings = Settings("earmark", 10, 2, 0.1, 0.2, balanced_test=True, net_epochs=40, baseline_epochs=12)
     title = "The design of EUSIPCO 2020 on synthetic stand-in tasks"
     first = STANDIN_TRAINED[0]
     random = f"OpenL3, a window every 2 s{RANDOM}"

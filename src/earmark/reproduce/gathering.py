@@ -57,15 +57,21 @@ class StudyResults:
         return [task.name for task in self.study.tasks] if self.study.synthetic else []
 
     @property
-    def other_counts(self) -> list[tuple[str, int, int]]:
-        """Tasks that were measured on other numbers of clips than published: name, found, published."""
-        told = {}
+    def tasks(self) -> list[str]:
+        """Names of the tasks that were asked for, in the order of the study."""
+        return [task.name for task in self.study.tasks if any(unit.task == task.name for unit in self.units)]
+
+    @cached_property
+    def remarks(self) -> list[str]:
+        """What was odd about the clips of each task: not those that were expected, or some left out."""
+        found: dict[str, None] = {}
         for unit in self.units:
-            facts = self.protocols.get(unit.key, {}).get("dataset", {})
-            expected = (facts.get("expected") or {}).get("clips")
-            if expected not in (None, facts.get("clips")):
-                told[unit.task] = facts["clips"], expected
-        return [(task, *counts) for task, counts in told.items()]
+            if (protocol := self.protocols.get(unit.key)) is None:
+                continue
+            found |= dict.fromkeys(f"{unit.task}: {note}." for note in protocol["dataset"]["notes"])
+            if left_out := len(protocol["left_out"]):
+                found[f"{unit.task}, {unit.label}: {left_out} clips could not be read and are left out."] = None
+        return list(found)
 
     def find(self, task: str, embedding: str, classifier: str = "svm") -> Unit | None:
         """Find a unit; networks trained from scratch are found whatever the classifier is called."""
@@ -118,6 +124,8 @@ def gather(study: Study, kept: StudyFolder, units: Sequence[Unit]) -> StudyResul
     tables = [_of_unit(unit, comparisons[unit.key]) for unit in units if unit.key in comparisons]
     results, predictions = (pd.concat(each, ignore_index=True) for each in zip(*tables, strict=True))
     protocols = {key: comparison.protocol for key, comparison in comparisons.items()}
+    # Noted when it was last tried: what has been measured since is not missing any more.
+    missing = {unit.key: missing[unit.key] for unit in units if unit.key in missing and unit.key not in protocols}
     return StudyResults(study, tuple(units), results, predictions, missing, protocols)
 
 

@@ -15,6 +15,7 @@ A unit appears whole or not at all, so a killed run loses the one that it was at
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ class StudyFolder:
             if (folder / _STUDY).exists():
                 _check_same(folder, json.loads((folder / _STUDY).read_text(encoding="utf-8")), wanted)
                 return
-            if folder.exists() and any(folder.iterdir()):
+            if folder.exists() and any(not each.name.startswith(TEMPORARY_PREFIX) for each in folder.iterdir()):
                 raise SettingsError(
                     f"{folder}: is not empty and holds no study (there is no {_STUDY}). Name a new folder with -o; "
                     "nothing was touched."
@@ -99,13 +100,15 @@ class StudyFolder:
         return self.folder / _UNITS / unit.key
 
     def keep(self, unit: Unit, comparison: Comparison) -> None:
-        """Keep what was measured of a unit; it appears whole or not at all."""
+        """Keep what was measured of a unit; it appears whole or not at all. What is kept already stays."""
         place = self.path(unit)
         temporary = place.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
         try:
             comparison.save_tables(temporary)
             temporary.rename(place)
         except OSError as error:
+            if unit in self:  # another run in the same folder was quicker
+                return
             raise EarmarkError(f"{place}: cannot be written ({error.strerror}). {advice(error)}.") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -119,12 +122,14 @@ class StudyFolder:
             If it is damaged; all others are left as they are.
         """
         try:
-            return Comparison.load(self.path(unit))
-        except EarmarkError as error:
+            comparison = Comparison.load(self.path(unit))
+            _check_unit(unit, comparison)
+        except (EarmarkError, LookupError, TypeError, AttributeError) as error:
             raise EarmarkError(
                 f"{self.path(unit)}: is damaged or was half copied ({error.__cause__ or error}). Remove this folder "
                 "and run the command again: it alone is measured anew."
             ) from error
+        return comparison
 
     @property
     def missing(self) -> dict[str, Missing]:
@@ -142,6 +147,30 @@ class StudyFolder:
     def note_missing(self, missing: dict[str, Missing]) -> None:
         """Note which units cannot be measured, and why."""
         _write_json(self.folder / _MISSING, {key: vars(each) for key, each in sorted(missing.items())})
+
+
+def _check_unit(unit: Unit, comparison: Comparison) -> None:
+    """Refuse results that are another unit's: they are shown under the name of their folder."""
+    protocol, results, predictions = comparison.protocol, comparison.results, comparison.predictions
+    for name in ("created", "versions", "left_out", "embeddings"):
+        protocol[name]
+    for name in ("digest", "clips", "notes"):
+        protocol["dataset"][name]
+    for name in ("path", "label", "predicted"):
+        predictions[name]
+    for what, there, wanted in (
+        ("embedding", set(map(_plain, results["embedding"])), {_plain(unit.label)}),
+        ("classifier", {name.split(":")[0] for name in results["classifier"]}, {unit.classifier}),
+        ("fusion", set(results["fusion"]), set(unit.fusions)),
+        ("number of train fractions", {len(protocol["train_fractions"])}, {len(unit.train_fractions)}),
+    ):
+        if there != wanted:
+            raise EarmarkError(f"the {what} is not that of {unit.key}")
+
+
+def _plain(embedding: str) -> tuple[str, bool]:
+    """Give a name without its options, which results spell out, and whether its weights are random."""
+    return re.split("[: ]", embedding)[0], embedding.endswith("(random weights)")
 
 
 def _check_same(folder: Path, found: Any, wanted: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ from earmark.reproduce.advantage import advantage_grid, advantage_sentences, adv
 from earmark.reproduce.charts import chart_figure, drawable
 from earmark.reproduce.gathering import StudyResults
 from earmark.reproduce.grid import Grid
-from earmark.reproduce.study import FROM_SCRATCH
+from earmark.reproduce.published import AVERAGE, published
+from earmark.reproduce.study import FROM_SCRATCH, Chart
 from earmark.reproduce.systems import fraction_grids, system_grid
 from earmark.reproduce.table2 import table2_grid
 
@@ -81,7 +82,7 @@ def study_page(results: StudyResults, pairs: pd.DataFrame, command: str = "") ->
     badges += [f"Random weights, for comparison only: {', '.join(untrained)}"] if untrained else []
     states = [results.state(unit) for unit in results.units]
     measured = states.count("measured")
-    lede = [f"{measured} of {len(states)} systems were measured on {len(results.summary['dataset'].unique())} tasks."]
+    lede = [f"{measured} of {len(states)} systems were measured."]
     ahead = advantages(pairs)
     template = environment("earmark.reproduce", "earmark.report").get_template("study.html.j2")
     page: str = template.render(
@@ -107,7 +108,7 @@ def _sections(results: StudyResults, pairs: pd.DataFrame, ahead: list[Any]) -> I
             figure = inline_svg(
                 chart_figure(results, chart), prefix=chart.name, title=chart.title, description=_described(results)
             )
-            yield Section(chart.title, figures=(figure,))
+            yield Section(chart.title, _published_sentences(results, chart), figures=(figure,))
     if ahead:
         yield Section("Pre-trained or from scratch", grids=(advantage_grid(results, ahead),))
     yield from _curves(results)
@@ -123,6 +124,17 @@ def _sections(results: StudyResults, pairs: pd.DataFrame, ahead: list[Any]) -> I
         items = [f"{reason} ({len(keys)} systems)" for reason, keys in reasons.items()]
         yield Section("What could not be measured", list=tuple(items))
     yield _protocol(results)
+
+
+def _published_sentences(results: StudyResults, chart: Chart) -> tuple[str, ...]:
+    """Say what the paper has of a chart's bars; it gives averages only."""
+    bars = dict.fromkeys(bar for panel in chart.panels for bar in panel.bars) if results.study.published else {}
+    found = {
+        f"{bar.title} {100 * value:.1f}": None
+        for bar in bars
+        if (value := published(AVERAGE, bar.embedding, "svm", bar.fusion, bar.train_fraction)) is not None
+    }
+    return (f"The paper's averages over all six tasks, in %: {'; '.join(found)}.",) if found else ()
 
 
 def _described(results: StudyResults) -> str:
@@ -143,7 +155,10 @@ def _curves(results: StudyResults) -> Iterator[Section]:
 def _differences(results: StudyResults, pairs: pd.DataFrame) -> Section:
     found = standings(pairs, read_scores(results.summary))
     grids = tuple(_grid(pair_text(each, synthetic=results.synthetic, most=8)) for each in found)
-    return Section("Which differences are real", tuple(each.sentence for each in found), grids)
+    sentences = tuple(
+        f"{each.best.dataset}, train fraction {each.best.train_fraction:g}: {each.sentence}" for each in found
+    )
+    return Section("Which differences are real", sentences, grids)
 
 
 def _ranks(results: StudyResults) -> Iterator[Section]:
@@ -159,11 +174,12 @@ def _ranks(results: StudyResults) -> Iterator[Section]:
 
 def _confusions(results: StudyResults, synthetic: list[str]) -> Section:
     """Confusion matrix of the best system of each task at the largest train fraction."""
-    figures, largest = [], results.summary["train_fraction"].max()
+    figures, names, largest = [], [], results.summary["train_fraction"].max()
     scores = [score for score in read_scores(results.summary) if score.train_fraction == largest]
     for number, task in enumerate(dict.fromkeys(score.dataset for score in scores)):
         best = next(score for score in scores if score.dataset == task)
         rows = rows_of(results.predictions, best, "predictions")
+        names.append(f"{task}: {best.name}.")
         figures.append(
             inline_svg(
                 confusion_figure(rows, synthetic=synthetic),
@@ -172,7 +188,7 @@ def _confusions(results: StudyResults, synthetic: list[str]) -> Section:
                 description="Rows are true classes, columns predicted ones.",
             )
         )
-    return Section("Confusion matrices", ("Of the best system of each task.",), figures=tuple(figures))
+    return Section("Confusion matrices", ("Of the best system of each task.", *names), figures=tuple(figures))
 
 
 def _protocol(results: StudyResults) -> Section:

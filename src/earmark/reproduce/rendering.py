@@ -63,10 +63,6 @@ def render_study(results: StudyResults, folder: str | Path, command: str = "") -
     pairs = compare_pairs(results.results, results.predictions)
     table2, systems = table2_grid(results), system_grid(results, f"All systems: {results.study.title}")
     texts = {
-        "table2.txt": to_text(table2),
-        "table2.md": to_markdown(table2),
-        "table2.tex": to_latex(table2),
-        "table2.csv": table2_frame(results).to_csv(index=False),
         "systems.md": to_markdown(systems),
         "fractions.md": "\n".join(
             map(to_markdown, [advantage_grid(results, advantages(pairs)), *fraction_grids(results)])
@@ -75,10 +71,17 @@ def render_study(results: StudyResults, folder: str | Path, command: str = "") -
         "comparisons.csv": pairs.assign(synthetic=results.study.synthetic).to_csv(index=False),
         "report.html": study_page(results, pairs, command),
     }
+    if results.study.charts:  # the study is one of the paper's
+        texts |= {
+            "table2.txt": to_text(table2),
+            "table2.md": to_markdown(table2),
+            "table2.tex": to_latex(table2),
+            "table2.csv": table2_frame(results).to_csv(index=False),
+        }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in (("results", results.results), ("predictions", results.predictions)):
-            _write(folder / f"{name}.parquet", _parquet(table))
+            _write(folder / f"{name}.parquet", _parquet(table.assign(synthetic=results.study.synthetic)))
         for file, text in texts.items():
             _write(folder / file, text.encode())
         for chart in results.study.charts:

@@ -47,9 +47,9 @@ def run_study(
     folder : str or Path
         Where its results are kept; the next run goes on from there.
     experiments : sequence of int
-        Only these; none for all.
+        Measure only these; none for all. What is kept already is in the results too.
     tasks : sequence of str
-        Only these; none for all.
+        Measure only these; none for all.
     data_root : str or Path, optional
         Folder with a subfolder for each data set; by default that of the cache.
     store : str or Path, optional
@@ -86,7 +86,7 @@ def run_study(
         runner = _Runner(study, kept, data_root, store, workers, other_counts, on_error, progress, command)
         missing |= runner.run(waiting)
         kept.note_missing(missing)
-    return gather(study, kept, units)
+    return gather(study, kept, [unit for unit in study.units if unit in units or unit in kept])
 
 
 class _Runner:

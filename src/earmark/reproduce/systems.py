@@ -26,13 +26,13 @@ def system_grid(results: StudyResults, title: str) -> Grid:
     rows: dict[tuple[str, str, float], dict[str, Mapping[str, Any]]] = {}
     for system, task, fusion, fraction, row in _rows(results):
         rows.setdefault((system, fusion, fraction), {})[task] = row
-    tasks = [task.name for task in results.study.tasks if any(task.name in found for found in rows.values())]
+    tasks = results.tasks
     laid = [
         ((system,), (fusion,), (f"{fraction:g}",), *(_cell(found.get(task)) for task in tasks))
         for (system, fusion, fraction), found in rows.items()
     ]
     headers = ("", "Fusion", "Train fraction", *tasks)
-    return Grid(title + _kind(results), headers, tuple(laid), (_NOTE,))
+    return Grid(title + _kind(results), headers, tuple(laid), (_NOTE, *results.remarks))
 
 
 def fraction_grids(results: StudyResults) -> list[Grid]:

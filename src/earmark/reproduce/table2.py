@@ -69,7 +69,12 @@ def system_of(unit: Unit) -> str:
 
 def _row(results: StudyResults, system: str, units: Sequence[Unit]) -> list[Entry]:
     by_task = {unit.task: unit for unit in units}
-    entries = [_entry(results, system, by_task[task.name]) for task in results.study.tasks if task.name in by_task]
+    entries = [
+        _entry(results, system, by_task[task])
+        if task in by_task
+        else Entry(system, task, "not measured")  # not asked for; its column must stay its own
+        for task in results.tasks
+    ]
     measured = [entry.accuracy for entry in entries if entry.state == "measured"]
     complete = len(measured) == len(results.study.tasks)
     average = Entry(
@@ -107,7 +112,7 @@ def table2_grid(results: StudyResults, *, brief: bool = False) -> Grid:
     brief : bool
         Whether deviations and intervals are left out, for a terminal.
     """
-    tasks = [task.name for task in results.study.tasks if any(unit.task == task.name for unit in results.units)]
+    tasks = results.tasks
     rows = [
         ((entries[0].system,), *(_cell(entry, len(tasks), brief=brief) for entry in entries))
         for entries in table2_entries(results)
@@ -151,10 +156,7 @@ def _notes(results: StudyResults, *, brief: bool) -> list[str]:
         notes.append("Synthetic: sounds made by code, so these numbers say nothing about real recordings.")
     if any(unit.untrained for unit in results.units):
         notes.append("Random weights: never trained, to show what the shape of a network alone is worth.")
-    notes += [
-        f"{task} was measured on {found} clips; {wanted} were published."
-        for task, found, wanted in results.other_counts
-    ]
+    notes += results.remarks
     states = [results.state(unit) for unit in results.units]
     said = {"missing data": "lack their data", "missing weights": "lack their weights", "not measured": "wait"}
     notes += [

@@ -6,6 +6,6 @@ study runs offline in minutes. They share names of classes, kinds of splits, and
 lengths with the originals, but nothing about real recordings follows from a score on them.
 """
 
-from earmark.datasets.standin.suite import STANDIN_TASKS, write_standin
+from earmark.datasets.standin.suite import LARGEST_SCALE, STANDIN_TASKS, write_standin
 
-__all__ = ["STANDIN_TASKS", "write_standin"]
+__all__ = ["LARGEST_SCALE", "STANDIN_TASKS", "write_standin"]

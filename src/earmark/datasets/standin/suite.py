@@ -17,7 +17,7 @@ from earmark.datasets.standin.speech_music import SPEECH_MUSIC
 from earmark.errors import DatasetError, SettingsError
 from earmark.files import replacing
 
-__all__ = ["RECIPES", "STANDIN_TASKS", "write_standin"]
+__all__ = ["LARGEST_SCALE", "RECIPES", "STANDIN_TASKS", "write_standin"]
 
 #: How each task is made, in the order of the paper.
 RECIPES: dict[str, Recipe] = {
