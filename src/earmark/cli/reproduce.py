@@ -45,7 +45,7 @@ def reproduce(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run a study, and set its numbers beside the published ones; stopped, it goes on where it was."""
+    """Run a whole study, such as the paper's; stopped, it goes on where it was."""
     from earmark.reproduce import make_study, render_study, run_study
     from earmark.reproduce.grid import to_rich
     from earmark.reproduce.systems import system_grid

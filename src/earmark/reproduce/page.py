@@ -13,14 +13,14 @@ from earmark.report.page import environment
 from earmark.report.pairs import pair_text, standings
 from earmark.report.ranks import rank_sections
 from earmark.report.svg import inline_svg
-from earmark.report.systems import read_scores, rows_of
+from earmark.report.systems import by_strictness, read_scores, rows_of
 from earmark.report.tables import TableText
 from earmark.reproduce.advantage import advantage_grid, advantage_sentences, advantages
 from earmark.reproduce.charts import chart_figure, drawable
 from earmark.reproduce.gathering import StudyResults
 from earmark.reproduce.grid import Grid
 from earmark.reproduce.published import AVERAGE, published
-from earmark.reproduce.study import FROM_SCRATCH, Chart
+from earmark.reproduce.study import FROM_SCRATCH, Chart, Task
 from earmark.reproduce.systems import fraction_grids, system_grid
 from earmark.reproduce.table2 import table2_grid
 
@@ -163,12 +163,19 @@ def _differences(results: StudyResults, pairs: pd.DataFrame) -> Section:
 
 def _ranks(results: StudyResults) -> Iterator[Section]:
     """Rank what was measured on all tasks; networks trained from scratch count as one, though each task has its own."""
+    strictest: dict[str, Task] = {}  # of a data set that is split in several ways, one counts
+    for task in results.study.tasks:
+        rival = strictest.setdefault(task.dataset, task)
+        if by_strictness([rival.split, task.split])[-1] != rival.split:
+            strictest[task.dataset] = task
+    names = {task.name for task in strictest.values()}
     scores = [
         replace(score, classifier="a network of each task") if score.embedding == FROM_SCRATCH else score
         for score in read_scores(results.summary)
+        if score.dataset in names
     ]
     for each in rank_sections(scores):
-        left_out = (f"{each.left_out} systems were not measured on all tasks and are left out.",) * bool(each.left_out)
+        left_out = (f"Left out, for want of a task: {each.left_out} of the systems.",) * bool(each.left_out)
         yield Section(f"Average ranks: {each.title.lower()}", (each.sentence, *left_out), figures=(each.figure,))
 
 
