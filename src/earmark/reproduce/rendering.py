@@ -61,12 +61,12 @@ def render_study(results: StudyResults, folder: str | Path, command: str = "") -
     """
     folder = Path(folder)
     pairs = compare_pairs(results.results, results.predictions)
+    ahead = advantages(pairs)
+    by_fraction = [advantage_grid(results, ahead)] * bool(ahead) + fraction_grids(results)
     table2, systems = table2_grid(results), system_grid(results, f"All systems: {results.study.title}")
     texts = {
         "systems.md": to_markdown(systems),
-        "fractions.md": "\n".join(
-            map(to_markdown, [advantage_grid(results, advantages(pairs)), *fraction_grids(results)])
-        ),
+        "fractions.md": "\n".join(map(to_markdown, by_fraction)),
         "systems.csv": results.summary.assign(synthetic=results.study.synthetic).to_csv(index=False),
         "comparisons.csv": pairs.assign(synthetic=results.study.synthetic).to_csv(index=False),
         "report.html": study_page(results, pairs, command),
