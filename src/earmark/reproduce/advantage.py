@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from earmark.reproduce.gathering import StudyResults
-from earmark.reproduce.grid import Cell, Grid
+from earmark.reproduce.grid import Cell, Grid, signed
 from earmark.reproduce.study import FROM_SCRATCH
 
 if TYPE_CHECKING:
@@ -110,12 +110,8 @@ def _cell(found: Advantage | None) -> Cell:
     if found is None:
         return ("–",)
     if math.isnan(found.low):
-        return (_points(found.points), "one test set" if found.folds < 2 else "the same on all folds")
-    return (_points(found.points), f"[{_points(found.low)}, {_points(found.high)}]")
-
-
-def _points(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+        return (signed(found.points), "one test set" if found.folds < 2 else "the same on all folds")
+    return (signed(found.points), f"[{signed(found.low)}, {signed(found.high)}]")
 
 
 def advantage_sentences(results: StudyResults, found: list[Advantage]) -> list[str]:

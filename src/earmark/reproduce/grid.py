@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from earmark.report.tables import escape_latex, escape_markdown
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Cell", "Grid", "percent", "to_latex", "to_markdown", "to_rich", "to_text"]
+__all__ = ["Cell", "Grid", "signed", "to_latex", "to_markdown", "to_rich", "to_text"]
 
 Cell = tuple[str, ...]
 
@@ -38,15 +37,15 @@ class Grid:
     notes: tuple[str, ...] = ()
 
 
-def percent(share: float) -> str:
-    """Write a share in percent, with one decimal; ``–`` where it is not known.
+def signed(points: float) -> str:
+    """Write a difference in points with its sign, zero too.
 
     Examples
     --------
-    >>> percent(0.8454)
-    '84.5'
+    >>> signed(-1.25), signed(0.0)
+    ('−1.2', '+0.0')
     """
-    return "–" if math.isnan(share) else f"{100 * share:.1f}"
+    return f"{points:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def to_rich(grid: Grid) -> Table:

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +85,7 @@ def render_study(results: StudyResults, folder: str | Path, command: str = "") -
             _write(folder / file, text.encode())
         for chart in results.study.charts:
             if drawable(results, chart):
-                _write_figure(folder / chart.name, lambda chart=chart: chart_figure(results, chart))  # type: ignore[misc]
+                _write_figure(folder / chart.name, chart_figure(results, chart))
     except OSError as error:
         raise EarmarkError(
             f"{folder}: tables and figures could not be written ({error.strerror}). {advice(error)}, and run the "
@@ -106,10 +105,10 @@ def _parquet(table: pd.DataFrame) -> bytes:
     return content.getvalue()
 
 
-def _write_figure(stem: Path, draw: Callable[[], Figure]) -> None:
+def _write_figure(stem: Path, figure: Figure) -> None:
     """Write a figure in three formats, without the date, so that the same results give the same files."""
     for suffix, settings in ((".pdf", {"metadata": {"CreationDate": None}}), (".png", {"dpi": 200})):
         content = BytesIO()
-        draw().savefig(content, format=suffix[1:], **settings)
+        figure.savefig(content, format=suffix[1:], **settings)
         _write(stem.with_suffix(suffix), content.getvalue())
-    _write(stem.with_suffix(".svg"), to_svg(draw()).encode())
+    _write(stem.with_suffix(".svg"), to_svg(figure).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,31 +90,25 @@ def run_study(
     return gather(study, kept, [unit for unit in study.units if unit in units or unit in kept])
 
 
+@dataclass(frozen=True)
 class _Runner:
     """What the measuring of all units has in common; data sets are read and weights are missed once."""
 
-    def __init__(
-        self,
-        study: Study,
-        kept: StudyFolder,
-        data_root: str | Path | None,
-        store: str | Path | None,
-        workers: int | None,
-        other_counts: bool,
-        on_error: Literal["raise", "skip"],
-        progress: Progress,
-        command: str,
-    ) -> None:
-        self._study, self._kept, self._data_root = study, kept, data_root
-        self._store, self._workers, self._on_error = store, workers, on_error
-        self._other_counts = other_counts
-        self._progress, self._command = progress, command
-        self._models: dict[tuple[str, bool], EmbeddingModel] = {}
+    study: Study
+    kept: StudyFolder
+    data_root: str | Path | None
+    store: str | Path | None
+    workers: int | None
+    other_counts: bool
+    on_error: Literal["raise", "skip"]
+    progress: Progress
+    command: str
+    models: dict[tuple[str, bool], EmbeddingModel] = field(default_factory=dict)
 
     def run(self, units: Sequence[Unit]) -> dict[str, Missing]:
         """Measure units; give those that could not be."""
         wanted = dict.fromkeys(unit.task for unit in units)
-        data = {name: self._read(self._study.task(name)) for name in wanted}
+        data = {name: self._read(self.study.task(name)) for name in wanted}
         missing: dict[str, Missing] = {}
         without: dict[tuple[str, bool], Missing] = {}
         for number, unit in enumerate(units, start=1):
@@ -123,31 +118,31 @@ class _Runner:
                 continue
             heard_by = unit.embedding, unit.untrained
             if heard_by not in without:
-                self._progress.say(f"[{number}/{len(units)}] {unit.task}: {unit.embedding}, {unit.classifier}")
+                self.progress.say(f"[{number}/{len(units)}] {unit.task}: {unit.embedding}, {unit.classifier}")
                 try:
                     self._measure(unit, dataset)
                 except WeightsError as error:
                     without[heard_by] = Missing("weights", str(error))
-                    self._progress.say(f"{unit.embedding}: {error}")
+                    self.progress.say(f"{unit.embedding}: {error}")
             if heard_by in without:
                 missing[unit.key] = without[heard_by]
         return missing
 
     def _read(self, task: Task) -> Dataset | Missing:
         """Read a task's data set, or say why it is not there."""
-        if self._study.synthetic:
-            folder = self._kept.folder / "sounds" / task.dataset
+        if self.study.synthetic:
+            folder = self.kept.folder / "sounds" / task.dataset
             table = folder / f"{task.dataset}.csv"
             if not table.exists():
-                write_standin(task.dataset, folder, self._study.scale, self._study.settings.seed)
+                write_standin(task.dataset, folder, self.study.scale, self.study.settings.seed)
             return load_dataset(table)
         try:
-            dataset = load_dataset(task.dataset, data_root=self._data_root)
+            dataset = load_dataset(task.dataset, data_root=self.data_root)
         except MissingDatasetError as error:
-            self._progress.say(f"{task.name}: {error}")
+            self.progress.say(f"{task.name}: {error}")
             return Missing("data", str(error))
         expected = dataset.card.expected
-        if expected and len(dataset) != expected.clips and not self._other_counts:
+        if expected and len(dataset) != expected.clips and not self.other_counts:
             raise DatasetError(
                 f"{dataset.where}: holds {len(dataset)} clips, and {task.name} has {expected.clips} "
                 f"({expected.source}). Complete it; or, if these are the clips that you mean, say --other-counts, and "
@@ -156,7 +151,7 @@ class _Runner:
         return dataset
 
     def _measure(self, unit: Unit, dataset: Dataset) -> None:
-        settings, task = self._study.settings, self._study.task(unit.task)
+        settings, task = self.study.settings, self.study.task(unit.task)
         share, validation = 1.0, settings.validation_fraction
         if task.split == "fixed":  # fractions are of what is not the test set's
             share, validation = _outside_test(dataset, task), settings.fixed_validation_fraction
@@ -180,19 +175,19 @@ class _Runner:
             balanced_test=settings.balanced_test,
             likelihoods="sigmoid",
             seed=settings.seed,
-            store=self._store,
-            workers=self._workers,
-            on_error=self._on_error,
-            progress=self._progress,
-            command=self._command,
+            store=self.store,
+            workers=self.workers,
+            on_error=self.on_error,
+            progress=self.progress,
+            command=self.command,
         )
-        self._kept.keep(unit, comparison)
+        self.kept.keep(unit, comparison)
 
     def _model(self, unit: Unit) -> EmbeddingModel:
         heard_by = unit.embedding, unit.untrained
-        if heard_by not in self._models:
-            self._models[heard_by] = (load_untrained if unit.untrained else load_embedding)(unit.embedding)
-        return self._models[heard_by]
+        if heard_by not in self.models:
+            self.models[heard_by] = (load_untrained if unit.untrained else load_embedding)(unit.embedding)
+        return self.models[heard_by]
 
 
 def _outside_test(dataset: Dataset, task: Task) -> float:

@@ -74,6 +74,11 @@ class Unit:
         return f"{self.embedding} (random weights)" if self.untrained else self.embedding
 
     @property
+    def system(self) -> str:
+        """Name of embedding and classifier in tables; networks trained from scratch share one."""
+        return FROM_SCRATCH if self.embedding == FROM_SCRATCH else f"{self.label} + {self.classifier}"
+
+    @property
     def key(self) -> str:
         """Where it is kept, below the folder of all units: a path of three parts."""
         parts = (self.task, self.embedding, self.classifier)

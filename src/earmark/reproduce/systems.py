@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from earmark.report.tables import percent
 from earmark.reproduce.gathering import StudyResults
-from earmark.reproduce.grid import Cell, Grid, percent
-from earmark.reproduce.table2 import system_of
+from earmark.reproduce.grid import Cell, Grid
 
 __all__ = ["fraction_grids", "system_grid"]
 
@@ -58,7 +58,7 @@ def fraction_grids(results: StudyResults) -> list[Grid]:
 def _rows(results: StudyResults) -> list[tuple[str, str, str, float, Mapping[str, Any]]]:
     """System, task, fusion, train fraction and row of the summary of all that was measured."""
     return [
-        (system_of(unit), unit.task, fusion, fraction, row)
+        (unit.system, unit.task, fusion, fraction, row)
         for unit in results.units
         for fusion in unit.fusions
         for fraction in unit.train_fractions

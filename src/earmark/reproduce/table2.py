@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from earmark.report.tables import percent
 from earmark.reproduce.gathering import StudyResults
-from earmark.reproduce.grid import Cell, Grid, percent
+from earmark.reproduce.grid import Cell, Grid, signed
 from earmark.reproduce.published import AVERAGE, published
 from earmark.reproduce.study import FROM_SCRATCH, Unit
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Entry", "table2_entries", "table2_frame", "table2_grid"]
-
-_MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,9 @@ class Entry:
 def table2_entries(results: StudyResults) -> list[list[Entry]]:
     """Collect the cells: one list a system, in the order of the study, networks trained from scratch first."""
     units = [unit for unit in results.units if 1 in unit.experiments]
-    systems = list(dict.fromkeys(map(system_of, units)))
+    systems = list(dict.fromkeys(unit.system for unit in units))
     systems.sort(key=lambda system: system != FROM_SCRATCH)
-    return [_row(results, system, [unit for unit in units if system_of(unit) == system]) for system in systems]
-
-
-def system_of(unit: Unit) -> str:
-    return FROM_SCRATCH if unit.embedding == FROM_SCRATCH else f"{unit.label} + {unit.classifier}"
+    return [_row(results, system, [unit for unit in units if unit.system == system]) for system in systems]
 
 
 def _row(results: StudyResults, system: str, units: Sequence[Unit]) -> list[Entry]:
@@ -133,17 +128,13 @@ def _cell(entry: Entry, tasks: int, *, brief: bool) -> Cell:
         lines[0] += f" ± {percent(entry.deviation)}"
         lines.append(f"[{percent(entry.low)}, {percent(entry.high)}]")
     if _known(entry):
-        difference = _signed(100 * (entry.accuracy - entry.published))
+        difference = signed(100 * (entry.accuracy - entry.published))
         lines.append(f"({difference})" if brief else f"paper {percent(entry.published)} ({difference})")
     return tuple(lines)
 
 
 def _known(entry: Entry) -> bool:
     return not math.isnan(entry.published)
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.1f}".replace("-", _MINUS)
 
 
 def _notes(results: StudyResults, *, brief: bool) -> list[str]:
