@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from earmark.evaluation import SYSTEM
 from earmark.report.curves import curve_sections
@@ -15,7 +15,7 @@ from earmark.report.ranks import rank_sections
 from earmark.report.svg import inline_svg
 from earmark.report.systems import by_strictness, read_scores, rows_of
 from earmark.report.tables import TableText
-from earmark.reproduce.advantage import advantage_grid, advantage_sentences, advantages
+from earmark.reproduce.advantage import Advantage, advantage_grid, advantage_sentences, advantages
 from earmark.reproduce.charts import chart_figure, drawable
 from earmark.reproduce.gathering import StudyResults
 from earmark.reproduce.grid import Grid
@@ -99,7 +99,7 @@ def study_page(results: StudyResults, pairs: pd.DataFrame, command: str = "") ->
     return page
 
 
-def _sections(results: StudyResults, pairs: pd.DataFrame, ahead: list[Any]) -> Iterator[Section]:
+def _sections(results: StudyResults, pairs: pd.DataFrame, ahead: list[Advantage]) -> Iterator[Section]:
     synthetic = results.synthetic
     if any(1 in unit.experiments for unit in results.units) and results.study.charts:
         yield Section("Table II", grids=(table2_grid(results),))
