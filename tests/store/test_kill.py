@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("small_model.py")
 CLIPS, KILLS = 60, 10
 #: Calls before the first shard: those of the shard of the warm-up and of the fingerprints that lie beside shards.
 WARM_UP = {"os.fsync": 1, "pathlib.Path.replace": 3}
-SECONDS_A_CLIP, SHARD_SECONDS = 0.12, 0.05
+SECONDS_A_CLIP, SHARD_SECONDS = 0.2, 0.05
 
 
 @pytest.fixture
