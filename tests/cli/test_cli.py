@@ -184,7 +184,7 @@ def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(write_sound, tmp_p
         while not list((tmp_path / "store").rglob("[0-9a-f]*.parquet")) and time.monotonic() < deadline:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
-        said = running.communicate()[1]
+        said = running.communicate(timeout=120)[1]
     assert running.returncode == 130
     assert "run the same command again to go on" in said
     again = process(*command[3:], "-o", tmp_path / "out", "-v", env=os.environ)

@@ -1,5 +1,6 @@
 """Many recordings run through one model at once, and each comes out as if it were alone."""
 
+import sys
 import threading
 import time
 
@@ -55,6 +56,13 @@ def joined(parts):
         np.concatenate([part.embeddings.times for part in parts]),
         sum(part.embeddings.duration_seconds for part in parts),
     )
+
+
+def assert_no_worker_stays():
+    for thread in threading.enumerate():
+        if thread.name.startswith(pipeline.THREADS):
+            thread.join(timeout=30)
+            assert not thread.is_alive()
 
 
 def assert_alike(found, expected):
@@ -186,7 +194,30 @@ def test_no_thread_stays_when_the_results_are_not_wanted_any_more(model, sound):
     results = embed_recordings(model, ((number, sound(3.7)) for number in range(50)), 3, 1 << 20)
     next(results)
     results.close()
-    for thread in threading.enumerate():
-        if thread.name.startswith(pipeline.THREADS):
-            thread.join(timeout=30)
-            assert not thread.is_alive()
+    assert_no_worker_stays()
+
+
+def test_workers_that_were_not_needed_are_not_spoken_of(model, caplog):
+    for _ in range(50):
+        embedded(model, [], 5)
+    assert not caplog.records
+
+
+def test_ctrl_c_between_taking_the_lock_and_its_block_stops_no_worker_from_ending(model, sound):
+    results = embed_recordings(model, ((number, sound(3.7)) for number in range(50)), 2, 1 << 20)
+    next(results)
+    enter, before = threading.Condition.__enter__.__code__, sys.gettrace()
+
+    def interrupt(frame, event, _):
+        if event == "return":
+            sys.settrace(before)
+            raise KeyboardInterrupt
+        return interrupt
+
+    sys.settrace(lambda frame, *_: interrupt if frame.f_code is enter else None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    finally:
+        sys.settrace(before)
+    assert_no_worker_stays()

@@ -202,6 +202,36 @@ def test_memory_is_bounded_however_many(work, mebibytes):
     assert float(run.stdout) < mebibytes, run.stdout
 
 
+TOGETHER = """
+import faulthandler, sys, threading
+from pathlib import Path
+import numpy as np
+from earmark.runtime import OpenVinoNetwork
+faulthandler.dump_traceback_later(60, exit=True)
+sys.setswitchinterval(1e-6)
+network = OpenVinoNetwork(lambda: 1 / 0, (4,), kept=Path(sys.argv[1]))
+start = threading.Barrier(8)
+def call():
+    start.wait()
+    network(np.ones((3, 4), np.float32))
+threads = [threading.Thread(target=call) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_calls_of_a_process_may_come_at_once(tmp_path):
+    # Without care two in three such processes hang, so five hardly ever pass.
+    OpenVinoNetwork(torch.nn.ReLU, (4,), kept=tmp_path / "network")
+    for _ in range(5):
+        run = subprocess.run(
+            [sys.executable, "-c", TOGETHER, str(tmp_path / "network")], stderr=subprocess.PIPE, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+
+
 def test_openvino_is_imported_when_it_is_used_and_not_before():
     code = "import sys, earmark.runtime; print([name for name in ('openvino', 'torch') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

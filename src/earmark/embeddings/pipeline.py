@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition
@@ -140,6 +140,8 @@ class _Pipeline(Generic[Key]):
 
     def ended(self, worker: Future[None]) -> None:
         """Hear that a worker has ended, and of what it raised, if so."""
+        if worker.cancelled():  # the others had done everything before it could begin
+            return
         with self._changed:
             self._error = self._error or worker.exception()
             self._changed.notify_all()
@@ -167,6 +169,9 @@ class _Pipeline(Generic[Key]):
                 if not clip.listening:
                     clip.file.close()
             self._changed.notify_all()
+        with suppress(RuntimeError):  # Ctrl-C can come when the lock is taken and its block not yet entered
+            while True:
+                self._changed.release()
 
     def _next_job(self) -> Callable[[], None] | None:
         """Wait for something to do; None when everything is done."""

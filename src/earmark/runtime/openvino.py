@@ -95,6 +95,7 @@ class OpenVinoNetwork:
         self._idle: deque[Any] = deque()  # requests that wait for a caller: each serves one at a time
         properties = _properties(cores(), bool(free_axes), precision)
         with silent_openvino() as openvino:
+            _meet_numpy(openvino)
             version = re.sub(r"[^\w.-]+", "_", openvino.__version__)
             folder = kept and kept.with_name(f"{kept.name}-openvino-{version}")
             model: Any = kept_network(folder) if folder else None
@@ -130,6 +131,15 @@ class OpenVinoNetwork:
         result: NDArray[np.float32] = np.concatenate(values)
         result[~_runnable(rows)] = np.nan
         return result
+
+
+def _meet_numpy(openvino: Any) -> None:
+    """Let OpenVINO make what it needs for NumPy's arrays here, in one thread.
+
+    It does so once, at the first conversion, and should two threads come to that at once, they wait for each other for
+    ever: one holds a lock of C++ and wants Python's, the other has Python's and wants that of C++.
+    """
+    _ = openvino.Tensor(np.zeros(1, np.float32)).data
 
 
 def _properties(streams: int, sizes_vary: bool, precision: str) -> dict[str, str | bool]:
