@@ -175,7 +175,15 @@ def process_output(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(write_sound, tmp_path):
+@pytest.fixture
+def ctrl_c():
+    """Let children hear of Ctrl-C even where a shell has started these tests in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.SIGINT
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(write_sound, tmp_path, ctrl_c):
     for clip in range(90):
         write_sound(f"set/{'ab'[clip % 2]}/{clip}.wav", seconds=20, seed=clip)
     command = [sys.executable, "-m", "earmark", "compare", str(tmp_path / "set"), "--store", str(tmp_path / "store")]
@@ -183,7 +191,7 @@ def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(write_sound, tmp_p
         deadline = time.monotonic() + 60
         while not list((tmp_path / "store").rglob("[0-9a-f]*.parquet")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(ctrl_c)
         said = running.communicate(timeout=120)[1]
     assert running.returncode == 130
     assert "run the same command again to go on" in said
