@@ -171,6 +171,21 @@ def test_a_shard_that_has_refused_rows_cannot_be_finished_by_going_on(tmp_path):
     assert len(opened(tmp_path)) == 0
 
 
+def test_a_large_clip_lies_in_rows_of_2_mb_at_most(tmp_path):
+    # 1.5 MB for a frame, which has to go into one row, and 4 kB.
+    for dimension, frames, rows in ((400_000, 3, 3), (1000, 1200, 3)):
+        store, values = opened(tmp_path / str(dimension)), numbered(frames, dimension)
+        store.write([ClipRow("large", "l.wav", FrameEmbeddings(values, np.arange(frames) / 3, 400.0))])
+        (shard,) = store.folder.glob("*.parquet")
+        table = pq.read_table(shard)
+        assert table.num_rows == rows
+        assert max(4 * dimension * count for count in table["n_frames"].to_pylist()) <= 2 << 20
+        again = opened(tmp_path / str(dimension))
+        assert again.read(["large"]).values.tobytes() == values.tobytes()
+        assert again.times(["large"]).tolist() == [frame / 3 for frame in range(frames)]
+        assert again.duration_seconds("large") == 400.0
+
+
 KILLED = """
 import os, signal, sys, numpy as np, small_model
 from earmark.embeddings import FrameEmbeddings

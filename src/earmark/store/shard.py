@@ -1,6 +1,6 @@
 """One shard of the store: its columns, how it is written and how it is read.
 
-A row is a clip, or a part of a long one. The rows of a clip follow each other in one shard, and each says at which
+A row is a clip, or a piece of a long one. The rows of a clip follow each other in one shard, and each says at which
 frame of the clip it begins; so nobody has to hold a long clip as a whole, neither who writes it nor who reads it.
 """
 
@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -27,14 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["PART_BYTES", "ClipPlace", "ClipRow", "ShardWriter", "read_cells", "read_places"]
 
-#: The values of a part have so many bytes at most: half a minute of 6144 values every 0.1 s. Packing or unpacking a row
-#: takes some ten times its bytes, and larger rows are no faster.
+#: A recording with more bytes of values than this is written to a shard of its own, part by part: half a minute of 6144
+#: values every 0.1 s.
 PART_BYTES = 8 << 20
 
 _STALE_SECONDS = 24 * 3600
 #: A row group, which is unpacked as a whole, holds so many rows or bytes at most, but at least one row.
 _GROUP_ROWS = 64
 _GROUP_BYTES = 4 << 20
+#: So does a row. Packing or unpacking one takes some ten times its bytes, and larger ones are no faster.
+_ROW_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ class ShardWriter:
         Parameters
         ----------
         rows : sequence of ClipRow
-            Whole clips, best many at a time because they are packed together, and parts of clips of `PART_BYTES` at
-            most. The parts of a clip follow each other, in one call or in several.
+            Whole clips, best many at a time because they are packed together, and parts of clips. The parts of a clip
+            follow each other, in one call or in several.
 
         Raises
         ------
@@ -106,10 +108,11 @@ class ShardWriter:
             before ended. The shard cannot be finished then.
         """
         try:
-            for row in rows:
+            pieces = [piece for row in rows for piece in _cut(row)]
+            for row in pieces:
                 clip = row.embeddings
                 _add_up(self.places, self.path, row.sha256, row.first_frame, len(clip), clip.duration_seconds)
-            for group in _groups(rows):
+            for group in _groups(pieces):
                 dimension = group[0].embeddings.values.shape[1]
                 _, parquet = self._open = self._open or self._begin(dimension)
                 parquet.write_table(_to_table(group, self._fingerprint.key))
@@ -330,6 +333,17 @@ def _facts(fingerprint: Fingerprint) -> dict[str, str]:
     }
 
 
+def _cut(row: ClipRow) -> Iterator[ClipRow]:
+    """Cut a clip, or a part of one, into rows of `_ROW_BYTES` at most."""
+    clip = row.embeddings
+    most = max(1, _ROW_BYTES // (clip.values.itemsize * clip.values.shape[1]))
+    for start in range(0, len(clip), most):
+        stop = start + most
+        seconds = clip.duration_seconds if stop >= len(clip) else 0.0
+        frames = FrameEmbeddings(clip.values[start:stop], clip.times[start:stop], seconds)
+        yield replace(row, embeddings=frames, first_frame=row.first_frame + start)
+
+
 def _groups(rows: Sequence[ClipRow]) -> Iterator[list[ClipRow]]:
     """Cut rows into row groups."""
     group: list[ClipRow] = []
@@ -350,7 +364,6 @@ def _to_table(rows: Sequence[ClipRow], key: str) -> pa.Table:
 
     clips = [row.embeddings for row in rows]
     dimension = clips[0].values.shape[1]
-    # A part of a long recording comes alone: it is not copied.
     values = clips[0].values if len(clips) == 1 else np.concatenate([clip.values for clip in clips])
     flat = pa.array(values.reshape(-1), pa.float32())
     borders = pa.array(np.concatenate([[0], np.cumsum([len(clip) for clip in clips])]), pa.int32())

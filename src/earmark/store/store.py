@@ -121,7 +121,7 @@ class EmbeddingStore:
         Parameters
         ----------
         rows : sequence of ClipRow
-            Its clips; those with more than `PART_BYTES` of values in parts.
+            Its clips, whole or in parts.
 
         Returns
         -------
@@ -158,7 +158,7 @@ class EmbeddingStore:
         ::
 
             with store.shard() as shard:
-                for first_frame, part in parts:  # of one recording, each of PART_BYTES at most
+                for first_frame, part in parts:  # of one recording
                     shard.add([ClipRow(sha256, path, part, first_frame)])
         """
         shard = ShardWriter(self.folder / f"{uuid.uuid4().hex}.parquet", self.fingerprint)
