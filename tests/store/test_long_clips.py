@@ -172,7 +172,7 @@ def test_a_shard_that_has_refused_rows_cannot_be_finished_by_going_on(tmp_path):
 
 
 def test_a_large_clip_lies_in_rows_of_2_mb_at_most(tmp_path):
-    # 1.5 MB for a frame, which has to go into one row, and 4 kB.
+    # A frame of 1.6 MB, which has to go into one row, and one of 4 kB.
     for dimension, frames, rows in ((400_000, 3, 3), (1000, 1200, 3)):
         store, values = opened(tmp_path / str(dimension)), numbered(frames, dimension)
         store.write([ClipRow("large", "l.wav", FrameEmbeddings(values, np.arange(frames) / 3, 400.0))])

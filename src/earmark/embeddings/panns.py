@@ -197,7 +197,7 @@ class SlidingCnn14(FramedModel):
             CARD, OPTIONS, window=window, hop=hop, layers=layers, resampler=resampler, runtime=runtime
         )
         grid = _sliding_grid(window, hop)
-        self.batch_rows = max(1, int(4 * RATE / grid.window))
+        self.batch_rows = max(1, int(4 * RATE / grid.window))  # four seconds: its weights leave little memory
         super().__init__(
             replace(layered(card, LAYER_SIZES, layers), window_seconds=grid.window / RATE, hop_seconds=grid.hop / RATE),
             grid,

@@ -35,7 +35,8 @@ _STALE_SECONDS = 24 * 3600
 #: A row group, which is unpacked as a whole, holds so many rows or bytes at most, but at least one row.
 _GROUP_ROWS = 64
 _GROUP_BYTES = 4 << 20
-#: So does a row. Packing or unpacking one takes some ten times its bytes, and larger ones are no faster.
+#: A row holds so many bytes of values at most, but at least one frame. Packing or unpacking one takes ten times
+#: that, and larger ones are no faster.
 _ROW_BYTES = 2 << 20
 
 
@@ -337,7 +338,7 @@ def _cut(row: ClipRow) -> Iterator[ClipRow]:
     """Cut a clip, or a part of one, into rows of `_ROW_BYTES` at most."""
     clip = row.embeddings
     most = max(1, _ROW_BYTES // (clip.values.itemsize * clip.values.shape[1]))
-    for start in range(0, len(clip), most):
+    for start in range(0, max(1, len(clip)), most):
         stop = start + most
         seconds = clip.duration_seconds if stop >= len(clip) else 0.0
         frames = FrameEmbeddings(clip.values[start:stop], clip.times[start:stop], seconds)
