@@ -116,7 +116,7 @@ def timed(name: str, target: str, data: Path, store: Path, epochs: int) -> list[
         started = time.perf_counter()
         fitted = side_by_side(task, net, repeat)
         seconds["side by side"] += time.perf_counter() - started
-        scaled = [(task.frames.values - each.minimum) * each.scale for each in fitted]
+        scaled = [(task.frames.values - each.offset) * each.scale for each in fitted]
         started = time.perf_counter()
         plain_loop(task, net, repeat, scaled)
         seconds["plain"] += time.perf_counter() - started
@@ -135,7 +135,7 @@ def accuracies(name: str, data: Path, store: Path) -> list[Measured]:
     torch.set_num_threads(1)
     task, net = Task.of(data, store), make_classifier(name, 0)
     fitted = side_by_side(task, net, 0)
-    scaled = [(task.frames.values - each.minimum) * each.scale for each in fitted]
+    scaled = [(task.frames.values - each.offset) * each.scale for each in fitted]
     modules = plain_loop(task, net, 0, scaled)
     right: dict[str, list[float]] = {"side by side": [], "plain": []}
     for fold, rows in enumerate(scaled):
