@@ -154,6 +154,7 @@ def stages(title: str, model: Any, paths: Sequence[Path], rounds: int) -> list[M
     from earmark.embeddings.model import Heard
 
     def least(function: Callable[[], Result]) -> tuple[Result, float]:
+        function()  # memory is new to this thread the first time
         return by_turns({"": function}, rounds, time.process_time)[""]
 
     cpu: dict[str, float] = {}
